@@ -1,0 +1,47 @@
+# Everything runs in .venv, which is made on first use; no activated environment is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint ci clean clean-cache help
+
+help:
+	@echo "make demo        set up .venv, evolve CartPole, check the result in Gymnasium"
+	@echo "make test        set up .venv, run every test"
+	@echo "make test-slow   the tests of Brian2's compiled targets"
+	@echo "make lint        ruff, mypy and the import contract"
+	@echo "make study-cartpole     ten seeds of the default CartPole run"
+	@echo "make study-degradation  the best of them under three fault models"
+	@echo "make clean-cache        remove Numba's compiled kernels"
+
+# Reinstalled whenever the dependencies change.
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/python -m experiments.demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -n 2 -m "not slow" tests/core
+
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+study-cartpole study-degradation: study-%: $(VENV)/installed
+	$(BIN)/python -m experiments.studies.$*
+
+clean-cache:
+	find . -path ./$(VENV) -prune -o \( -name '*.nbi' -o -name '*.nbc' \) -print | xargs rm -f
+
+clean: clean-cache
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

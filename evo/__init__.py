@@ -1,0 +1,1 @@
+"""How networks are found: genome, operators, engine. Never imports `fitness`."""

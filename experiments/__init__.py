@@ -1,0 +1,1 @@
+"""Where they meet: command line, run directories, configs, reports, studies."""

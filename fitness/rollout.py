@@ -1,0 +1,115 @@
+"""Closed loop: networks, golden or faulty, playing episodes of a compiled task."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fitness.tasks import Task
+from neuro import Network, kernels
+from neuro.errors import InputError, wrong
+from neuro.kernels import Copies
+from neuro.program import compile_network
+from neuro.simulate import golden_copies
+
+# Lanes kept busy at a time: wide enough for full vectors, narrow enough that the state of a
+# typical network (some 10 neurons x 32 lanes) stays in the first-level cache.
+WIDTH = 32
+
+
+class Episodes(NamedTuple):
+    """Outcome of J episodes.
+
+    Attributes
+    ----------
+    scores : ndarray of float64, shape (J,)
+        Sum of rewards.
+    steps : ndarray of int64, shape (J,)
+        Decisions taken.
+    """
+
+    scores: NDArray[np.float64]
+    steps: NDArray[np.int64]
+
+
+def check_fit(network: Network, task: Task, /) -> None:
+    """Make sure a network is wired for a task.
+
+    Raises
+    ------
+    InputError
+        It has no encoder or readout, or sees or does something else.
+    """
+    for name in ("encoder", "readout"):
+        if getattr(network, name) is None:
+            raise InputError(f"network.{name}: expected one to play {task.name}, got none")
+    assert network.encoder is not None and network.readout is not None
+    if network.encoder.observations != len(task.observations):
+        raise wrong(
+            "network.encoder", f"{len(task.observations)} observations as in {task.name}",
+            network.encoder.observations,
+        )  # fmt: skip
+    wanted = network.readout.outputs(task.actions)
+    if len(network.outputs) != wanted:
+        raise wrong(
+            "network.outputs", f"{wanted} neurons for the {task.actions} actions of {task.name}",
+            len(network.outputs),
+        )  # fmt: skip
+
+
+def play(
+    network: Network,
+    task: Task,
+    starts: NDArray[np.float64],
+    /,
+    *,
+    copies: Copies | None = None,
+    copy_of: NDArray[np.int64] | None = None,
+    start_of: NDArray[np.int64] | None = None,
+) -> Episodes:
+    """Play episodes of a compiled task inside one kernel call that releases the GIL.
+
+    Parameters
+    ----------
+    network : Network
+    task : Task
+    starts : ndarray of float64, shape (S, D)
+        From `Task.starts`.
+    copies : Copies, optional
+        Faulty copies; the network itself if left out.
+    copy_of, start_of : ndarray of int64, shape (J,), optional
+        Which copy plays from which start in each episode; every start once with the first copy
+        if left out.
+
+    Returns
+    -------
+    Episodes
+
+    Examples
+    --------
+    A network without synapses never spikes, so the tie always pushes the cart left:
+
+    >>> from fitness import TASKS, play
+    >>> from neuro import Network, Current, WinnerTakesAll
+    >>> task = TASKS["cartpole"]
+    >>> network = Network.build(
+    ...     2, outputs=[0, 1], encoder=Current(scale=task.scale), readout=WinnerTakesAll())
+    >>> play(network, task, task.starts([1, 2, 3])).scores
+    array([ 8.,  9., 10.])
+    """
+    check_fit(network, task)
+    assert network.encoder is not None and network.readout is not None
+    copies = golden_copies(network) if copies is None else copies
+    start_of = np.arange(len(starts)) if start_of is None else start_of
+    copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
+    returns = np.zeros(len(copy_of))
+    steps = np.zeros(len(copy_of), dtype=np.int64)
+    width = min(WIDTH, (len(copy_of) + 7) // 8 * 8)
+    kernels.roll_out(
+        compile_network(network), copies, copy_of, start_of, starts, task.max_steps,
+        network.encoder.kernel, network.readout.kernel, task.observe, task.step,
+        len(task.observations), 1, width, returns, steps,
+    )  # fmt: skip
+    return Episodes(returns, steps)

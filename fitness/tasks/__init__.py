@@ -1,0 +1,18 @@
+"""Tasks by name."""
+
+from typing import Any
+
+from fitness.tasks.cartpole import CARTPOLE
+from fitness.tasks.contract import Task, episode_seeds
+from neuro.specs import lookup
+
+TASKS: dict[str, Task] = {task.name: task for task in (CARTPOLE,)}
+"""Tasks by name; add your own to use it in configs and on the command line."""
+
+
+def find_task(name: Any) -> Task:
+    """Find a task; the error lists what there is."""
+    return lookup(TASKS, name, "task")
+
+
+__all__ = ["TASKS", "Task", "episode_seeds", "find_task"]

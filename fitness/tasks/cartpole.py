@@ -1,0 +1,70 @@
+"""CartPole-v1, equal to Gymnasium's bit for bit.
+
+Barto, Sutton & Anderson (1983); equations and constants of Gymnasium 1.x, explicit Euler. The
+order of operations is Gymnasium's, because a different one rounds differently.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fitness.tasks.contract import Task
+from neuro.jit import OBSERVE, STEP, kernel_function
+
+X_LIMIT = 2.4
+THETA_LIMIT = 12 * 2 * math.pi / 360
+POLE_MASS = 0.1
+TOTAL_MASS = POLE_MASS + 1.0
+HALF_LENGTH = 0.5
+POLE_MOMENT = POLE_MASS * HALF_LENGTH
+
+
+def reset(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw a start: every component uniform in +-0.05."""
+    return rng.uniform(-0.05, 0.05, 4)
+
+
+@kernel_function(OBSERVE)
+def observe(state, observation):
+    """Show the state as Gymnasium does: rounded to float32."""
+    for i in range(4):
+        observation[i] = np.float64(np.float32(state[i]))
+
+
+@kernel_function(STEP)
+def step(state, action):
+    """Push left (0) or right (1) for 0.02 s."""
+    x, x_dot, theta, theta_dot = state[0], state[1], state[2], state[3]
+    force = 10.0 if action[0] == 1.0 else -10.0
+    cos, sin = math.cos(theta), math.sin(theta)
+    temp = (force + POLE_MOMENT * (theta_dot * theta_dot) * sin) / TOTAL_MASS
+    theta_acc = (9.8 * sin - cos * temp) / (
+        HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS)
+    )
+    x_acc = temp - POLE_MOMENT * theta_acc * cos / TOTAL_MASS
+    x = x + 0.02 * x_dot
+    x_dot = x_dot + 0.02 * x_acc
+    theta = theta + 0.02 * theta_dot
+    theta_dot = theta_dot + 0.02 * theta_acc
+    state[0], state[1], state[2], state[3] = x, x_dot, theta, theta_dot
+    fallen = x < -X_LIMIT or x > X_LIMIT or theta < -THETA_LIMIT or theta > THETA_LIMIT
+    return 1.0, fallen
+
+
+CARTPOLE = Task(
+    name="cartpole",
+    observations=("x", "x_dot", "theta", "theta_dot"),
+    scale=(2.4, 2.0, 0.209, 2.0),
+    actions=2,
+    max_steps=500,
+    solved_at=475.0,
+    worst=0.0,
+    source="Gymnasium CartPole-v1; Barto, Sutton & Anderson 1983",
+    reset=reset,
+    observe=observe,
+    step=step,
+    gymnasium_id="CartPole-v1",
+)

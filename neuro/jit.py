@@ -1,0 +1,72 @@
+"""The project's one Numba configuration, and functions that kernels can be handed.
+
+No fastmath anywhere: it would let the compiler fuse and reorder sums, and the promise that
+every simulator agrees bit for bit would be gone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numba.experimental.function_type
+from numba import types
+from numba.core.types import WrapperAddressProtocol
+
+kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+FLOATS = types.Array(types.float64, 1, "C")
+COUNTS = types.Array(types.int64, 1, "C")
+WORDS = types.Array(types.uint64, 2, "C")
+
+
+class KernelFunction(WrapperAddressProtocol):
+    """A plain function that compiled kernels call through a pointer.
+
+    Tasks, encoders and readouts are handed to the closed-loop kernel this way: the kernel is
+    compiled and cached once for a *signature*, not once for each task, so a user's own task
+    needs no recompilation of it and cannot make its cache stale. A call costs about 7 ns,
+    paid once per decision. Compilation happens on first use, so importing is cheap.
+    Called from Python (and with ``NUMBA_DISABLE_JIT=1``) it is the plain function.
+    """
+
+    def __init__(self, function: Callable[..., Any], signature: Any) -> None:
+        self.function = function
+        self._signature = signature
+        self._compiled: Any = None
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def signature(self) -> Any:
+        return self._signature
+
+    def __wrapper_address__(self) -> int:
+        if self._compiled is None:
+            try:
+                self._compiled = numba.cfunc(self._signature, cache=True, nopython=True)(
+                    self.function
+                )
+            except RuntimeError as error:  # defined where no cache can live, e.g. a console
+                if "cannot cache" not in str(error):
+                    raise
+                self._compiled = numba.cfunc(self._signature, nopython=True)(self.function)
+        return int(self._compiled.address)
+
+
+def kernel_function(signature: Any) -> Callable[[Callable[..., Any]], KernelFunction]:
+    """Decorate a plain function so that kernels can call it; see `KernelFunction`."""
+    return lambda function: KernelFunction(function, signature)
+
+
+# What the closed-loop kernel calls. Outputs are written into the last arguments.
+ENCODE = types.void(FLOATS, FLOATS, FLOATS, WORDS)  # observation, parameters, current, pulses
+READ_OUT = types.void(COUNTS, FLOATS, FLOATS)  # output spike counts, parameters, action
+OBSERVE = types.void(FLOATS, FLOATS)  # state, observation
+STEP = types.Tuple((types.float64, types.boolean))(FLOATS, FLOATS)  # state, action -> reward, end
+
+# First-class functions are labelled experimental; the tests hold them to what is needed here.
+warnings.filterwarnings("ignore", category=numba.NumbaExperimentalFeatureWarning)
