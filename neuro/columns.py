@@ -138,9 +138,8 @@ def _check_key(value: Any, where: str) -> int:
             return int(value, 16)
         except ValueError:
             pass
-    elif isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        if 0 <= int(value) < 2**64:
-            return int(value)
+    elif type(value) is not bool and isinstance(value, (int, np.integer)) and 0 <= value < 2**64:
+        return int(value)
     raise wrong(where, "a neuron key: 16 hexadecimal digits", value)
 
 

@@ -67,7 +67,7 @@ def _flip_flop(observation, parameters, current, pulses):
     spikes, period = parameters[0], int(parameters[1])
     for i in range(len(observation)):
         share = abs(observation[i]) / parameters[2 + i]
-        count = int(math.ceil(min(share, 1.0) * spikes))
+        count = math.ceil(min(share, 1.0) * spikes)
         channel = 2 * i + (0 if observation[i] < 0.0 else 1)
         for n in range(count):
             tick = n * period

@@ -119,7 +119,7 @@ class Controller:
     ...     4, [(1, 3, 1.0, 1)], inputs=[0, 1], outputs=[2, 3],
     ...     encoder=FlipFlop(scale=[1.0]), readout=WinnerTakesAll())
     >>> controller = Controller(network)
-    >>> controller.act([0.5])[0], controller.act([-0.5])[0]
+    >>> float(controller.act([0.5])[0]), float(controller.act([-0.5])[0])
     (1.0, 0.0)
     """
 
