@@ -1,0 +1,143 @@
+"""The genome: two gene tables kept as arrays, aligned across individuals by structural keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evo.space import SearchSpace
+from neuro import Network
+from neuro.hashing import hash_text, hash_words
+
+
+@dataclass(frozen=True, eq=False)
+class Genome:
+    """Neuron genes (N) and synapse genes (E).
+
+    The historical marking of a synapse gene is its (pre key, post key) pair, of a neuron gene
+    its key. Equal structure has equal keys in every process; there is no innovation counter.
+
+    Attributes
+    ----------
+    key : ndarray of uint64, shape (N,)
+        Inputs, then outputs, then hidden neurons in ascending order.
+    tau_mem, v_threshold : ndarray of float64, shape (N,)
+    pre, post : ndarray of uint64, shape (E,)
+        Keys; sorted by (pre, post), no pair twice. A `pre` that is the key of a channel makes
+        the gene an input synapse.
+    weight : ndarray of float64, shape (E,)
+    delay : ndarray of int64, shape (E,)
+        Without effect on input synapses.
+    """
+
+    key: NDArray[np.uint64]
+    tau_mem: NDArray[np.float64]
+    v_threshold: NDArray[np.float64]
+    pre: NDArray[np.uint64]
+    post: NDArray[np.uint64]
+    weight: NDArray[np.float64]
+    delay: NDArray[np.int64]
+
+    def fingerprint(self) -> bytes:
+        """Bytes that are equal for equal genomes only."""
+        arrays = [getattr(self, f.name) for f in fields(self)]
+        return b"".join([np.int64(len(self.key)).tobytes(), *(a.tobytes() for a in arrays)])
+
+    def has(self, pre: np.uint64, post: np.uint64) -> bool:
+        """Whether there is a synapse gene with this marking."""
+        return bool(((self.pre == pre) & (self.post == post)).any())
+
+    def with_synapses(self, rows: Iterable[tuple[Any, Any, float, int]]) -> Genome:
+        """Return a genome with synapse genes added."""
+        rows = list(rows)
+        pre = np.append(self.pre, np.array([r[0] for r in rows], dtype=np.uint64))
+        post = np.append(self.post, np.array([r[1] for r in rows], dtype=np.uint64))
+        weight = np.append(self.weight, [r[2] for r in rows])
+        delay = np.append(self.delay, np.array([r[3] for r in rows], dtype=np.int64))
+        order = np.lexsort((post, pre))
+        return replace(
+            self, pre=pre[order], post=post[order], weight=weight[order], delay=delay[order]
+        )
+
+    def keep_synapses(self, mask: NDArray[np.bool_]) -> Genome:
+        """Return a genome with only some of the synapse genes."""
+        return replace(
+            self,
+            pre=self.pre[mask],
+            post=self.post[mask],
+            weight=self.weight[mask],
+            delay=self.delay[mask],
+        )
+
+    def with_neuron(self, key: np.uint64, tau_mem: float, v_threshold: float, at: int) -> Genome:
+        """Return a genome with a hidden neuron gene added; `at` is the number of fixed ones."""
+        place = at + int(np.searchsorted(self.key[at:], key))
+        return replace(
+            self,
+            key=np.insert(self.key, place, key),
+            tau_mem=np.insert(self.tau_mem, place, tau_mem),
+            v_threshold=np.insert(self.v_threshold, place, v_threshold),
+        )
+
+
+def split_key(pre: np.uint64, post: np.uint64, genome: Genome) -> np.uint64:
+    """Key of the hidden neuron that splits a synapse: a hash of it and of how often.
+
+    The count is the number of neurons that already split this pair in this genome.
+    """
+    count = 0
+    while True:
+        key = np.uint64(hash_words(hash_text("split"), pre, post, count))
+        if key not in genome.key:
+            return key
+        count += 1
+
+
+def decode(genome: Genome, space: SearchSpace, /) -> Network:
+    """Build the network that a genome describes (genotype to phenotype).
+
+    Neurons keep the genome's order: inputs, outputs, hidden by key.
+    """
+    order = np.argsort(genome.key)
+    ranked = genome.key[order]
+
+    def index(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        return order[np.searchsorted(ranked, keys)].astype(np.int64)
+
+    graded = np.isin(genome.pre, space.channel_keys)
+    channel = {int(k): c for c, k in enumerate(space.channel_keys)}
+    between = ~graded
+    inputs = len(space.input_keys)
+    return Network.build(
+        {
+            "key": genome.key,
+            "tau_mem": genome.tau_mem,
+            "v_threshold": genome.v_threshold,
+            "v_reset": space.v_reset,
+            "v_leak": space.v_leak,
+            "v_min": space.v_min,
+            "refractory": space.refractory,
+            "reset": space.reset,
+        },
+        {
+            "pre": index(genome.pre[between]),
+            "post": index(genome.post[between]),
+            "weight": genome.weight[between],
+            "delay": genome.delay[between],
+        },
+        input_synapses={
+            "channel": [channel[int(k)] for k in genome.pre[graded]],
+            "post": index(genome.post[graded]),
+            "weight": genome.weight[graded],
+        },
+        inputs=list(range(inputs)),
+        outputs=list(range(inputs, space.fixed)),
+        dt=space.dt,
+        encoder=space.encoder,
+        readout=space.readout,
+        task=space.task,
+    )

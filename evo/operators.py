@@ -1,0 +1,240 @@
+"""Variation: first genomes, mutations and crossover; pure functions with an explicit generator.
+
+A mutation takes (genome, space, rng) and returns a new genome, or None where it does not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from evo.genome import Genome, split_key
+from evo.space import SearchSpace
+
+Mutation = Callable[[Genome, SearchSpace, Generator], Genome | None]
+
+
+def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
+    """Make a sparse random network without hidden neurons; every output hears something."""
+    key = np.concatenate([space.input_keys, space.output_keys])
+    sources = np.concatenate([space.channel_keys, space.input_keys])
+    genome = Genome(
+        key,
+        _random_tau(space, rng, len(key)),
+        rng.uniform(space.threshold_low, space.threshold_high, len(key)),
+        *(np.empty(0, dtype=t) for t in (np.uint64, np.uint64, np.float64, np.int64)),
+    )
+    rows = []
+    for post in space.output_keys:
+        chosen = rng.random(len(sources)) < space.density
+        chosen[rng.integers(len(sources))] = True
+        rows += [(pre, post, *_random_synapse(space, rng)) for pre in sources[chosen]]
+    return genome.with_synapses(rows)
+
+
+def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Connect two neurons, or a channel and a neuron, that are not connected yet."""
+    if len(genome.pre) >= space.synapse_limit:
+        return None
+    sources = np.concatenate([space.channel_keys, genome.key])
+    targets = genome.key[len(space.input_keys) :]
+    for _ in range(10):
+        pre, post = rng.choice(sources), rng.choice(targets)
+        if not genome.has(pre, post):
+            return genome.with_synapses([(pre, post, *_random_synapse(space, rng))])
+    return None
+
+
+def delete_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Remove one synapse."""
+    if not len(genome.pre):
+        return None
+    keep = np.ones(len(genome.pre), dtype=bool)
+    keep[rng.integers(len(keep))] = False
+    return genome.keep_synapses(keep)
+
+
+def split_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Put a hidden neuron into a synapse.
+
+    The neuron fires at every spike it receives, the second half keeps the weight and the
+    delays add up to the old one where it was at least 2: the network then does the same as
+    before, and the new neuron is a place to start from.
+    """
+    hidden = len(genome.key) - space.fixed
+    if (
+        not len(genome.pre)
+        or hidden >= space.hidden_limit
+        or len(genome.pre) >= space.synapse_limit
+    ):
+        return None
+    e = int(rng.integers(len(genome.pre)))
+    pre, post, weight, delay = genome.pre[e], genome.post[e], genome.weight[e], genome.delay[e]
+    key = split_key(pre, post, genome)
+    first = int(rng.integers(1, delay)) if delay > 1 else 1
+    second = max(1, int(delay) - first)
+    threshold = min(1.0, space.threshold_high, space.weight_limit)
+    threshold = max(threshold, space.threshold_low)
+    keep = np.arange(len(genome.pre)) != e
+    grown = genome.keep_synapses(keep).with_neuron(
+        key, float(_random_tau(space, rng, 1)[0]), threshold, space.fixed
+    )
+    into = min(threshold, space.weight_limit)
+    return grown.with_synapses([(pre, key, into, first), (key, post, weight, second)])
+
+
+def delete_neuron(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Remove a hidden neuron with all its synapses."""
+    hidden = len(genome.key) - space.fixed
+    if hidden == 0:
+        return None
+    j = space.fixed + int(rng.integers(hidden))
+    key = genome.key[j]
+    keep = np.arange(len(genome.key)) != j
+    smaller = genome.keep_synapses((genome.pre != key) & (genome.post != key))
+    return replace(
+        smaller,
+        key=genome.key[keep],
+        tau_mem=genome.tau_mem[keep],
+        v_threshold=genome.v_threshold[keep],
+    )
+
+
+def perturb_weights(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Add normal noise to about half of the weights, with a step size drawn over decades."""
+    if not len(genome.pre):
+        return None
+    chosen = rng.random(len(genome.pre)) < 0.5
+    chosen[rng.integers(len(chosen))] = True
+    sigma = space.weight_limit * 10.0 ** rng.uniform(-2.5, -0.3)
+    noise = np.where(chosen, rng.normal(0.0, sigma, len(chosen)), 0.0)
+    limit = space.weight_limit
+    return replace(genome, weight=np.clip(genome.weight + noise, -limit, limit))
+
+
+def replace_weight(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Draw one weight anew."""
+    if not len(genome.pre):
+        return None
+    weight = genome.weight.copy()
+    weight[rng.integers(len(weight))] = rng.uniform(-space.weight_limit, space.weight_limit)
+    return replace(genome, weight=weight)
+
+
+def change_delay(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Draw the delay of one synapse between neurons anew."""
+    between = np.flatnonzero(~np.isin(genome.pre, space.channel_keys))
+    if not between.size or space.delay_limit == 1:
+        return None
+    delay = genome.delay.copy()
+    delay[rng.choice(between)] = rng.integers(1, space.delay_limit + 1)
+    return replace(genome, delay=delay)
+
+
+def perturb_threshold(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Add normal noise to one threshold, with a step size drawn over decades."""
+    threshold = genome.v_threshold.copy()
+    j = rng.integers(len(threshold))
+    span = space.threshold_high - space.threshold_low
+    step = rng.normal(0.0, span * 10.0 ** rng.uniform(-2.0, 0.0))
+    threshold[j] = np.clip(threshold[j] + step, space.threshold_low, space.threshold_high)
+    return replace(genome, v_threshold=threshold)
+
+
+def perturb_tau(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
+    """Stretch or shrink one membrane time constant; beyond the range it becomes infinite."""
+    tau = genome.tau_mem.copy()
+    j = rng.integers(len(tau))
+    if np.isinf(tau[j]):
+        tau[j] = _random_tau(space, rng, 1)[0]
+    else:
+        stretched = max(tau[j] * np.exp(rng.normal(0.0, 0.5)), space.tau_low)
+        tau[j] = stretched if stretched <= space.tau_high else np.inf
+    return replace(genome, tau_mem=tau)
+
+
+MUTATIONS: Mapping[str, tuple[Mutation, float]] = {
+    "add_synapse": (add_synapse, 0.15),
+    "delete_synapse": (delete_synapse, 0.15),
+    "split_synapse": (split_synapse, 0.05),
+    "delete_neuron": (delete_neuron, 0.05),
+    "perturb_weights": (perturb_weights, 0.35),
+    "replace_weight": (replace_weight, 0.05),
+    "change_delay": (change_delay, 0.05),
+    "perturb_threshold": (perturb_threshold, 0.1),
+    "perturb_tau": (perturb_tau, 0.05),
+}
+"""Mutations by name, with the default relative frequency."""
+
+
+def mutate(
+    genome: Genome, space: SearchSpace, rng: Generator, rates: Mapping[str, float], /
+) -> Genome:
+    """Apply one mutation, and another with probability one half, and so on up to five.
+
+    Parameters
+    ----------
+    rates : mapping of str to float
+        Relative frequency of each mutation in `MUTATIONS`; left-out ones do not happen.
+    """
+    names = list(rates)
+    share = np.array([rates[name] for name in names], dtype=float)
+    share /= share.sum()
+    count = min(5, int(rng.geometric(0.5)))
+    for name in rng.choice(len(names), size=count, p=share):
+        genome = MUTATIONS[names[name]][0](genome, space, rng) or genome
+    return genome
+
+
+def mate(
+    a: Genome, b: Genome, space: SearchSpace, rng: Generator, /, *, join: float = 0.1
+) -> Genome:
+    """Cross two genomes, aligned by their structural keys.
+
+    The child has the structure of `a`. Each gene that both have comes from either with equal
+    probability; each synapse that only `b` has is added with probability `join` where the child
+    has its neurons.
+    """
+    tau, threshold = a.tau_mem.copy(), a.v_threshold.copy()
+    in_a, in_b = _matches(a.key, b.key)
+    swap = rng.random(len(in_a)) < 0.5
+    tau[in_a[swap]] = b.tau_mem[in_b[swap]]
+    threshold[in_a[swap]] = b.v_threshold[in_b[swap]]
+
+    weight, delay = a.weight.copy(), a.delay.copy()
+    pairs_a = {pair: e for e, pair in enumerate(zip(a.pre.tolist(), a.post.tolist(), strict=True))}
+    ends = {*a.key.tolist(), *space.channel_keys.tolist()}
+    rows = []
+    chance = rng.random(len(b.pre))
+    for e, pair in enumerate(zip(b.pre.tolist(), b.post.tolist(), strict=True)):
+        if pair in pairs_a:
+            if chance[e] < 0.5:
+                weight[pairs_a[pair]] = b.weight[e]
+                delay[pairs_a[pair]] = b.delay[e]
+        elif chance[e] < join and pair[0] in ends and pair[1] in ends:
+            rows.append((*pair, b.weight[e], b.delay[e]))
+    child = replace(a, tau_mem=tau, v_threshold=threshold, weight=weight, delay=delay)
+    room = max(0, space.synapse_limit - len(a.pre))
+    return child.with_synapses(rows[:room]) if rows else child
+
+
+def _matches(
+    a: NDArray[np.uint64], b: NDArray[np.uint64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    _, in_a, in_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    return in_a, in_b
+
+
+def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:
+    """Time constants, uniform in their logarithm."""
+    return np.exp(rng.uniform(np.log(space.tau_low), np.log(space.tau_high), count))
+
+
+def _random_synapse(space: SearchSpace, rng: Generator) -> tuple[float, int]:
+    """Weight and delay."""
+    weight = float(rng.uniform(-space.weight_limit, space.weight_limit))
+    return weight, int(rng.integers(1, space.delay_limit + 1))

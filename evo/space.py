@@ -1,0 +1,108 @@
+"""The search space: how networks are wired to their task, and the range of every gene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro import Encoder, Readout
+from neuro.columns import MAX_DELAY, MAX_REFRACTORY, RESET_RULES
+from neuro.errors import wrong
+from neuro.hashing import hash_text, hash_words
+from neuro.specs import real, whole
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What evolution may build.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    readout : Readout
+    outputs : int
+        Number of output neurons.
+    task : str, optional
+        Recorded in the networks.
+    dt : float
+        ms per tick.
+    weight_limit : float
+        Weights lie in [-weight_limit, weight_limit].
+    delay_limit : int
+        Delays lie in 1 .. delay_limit ticks.
+    threshold_low, threshold_high : float
+    tau_low, tau_high : float
+        ms; a time constant that grows beyond tau_high becomes infinite (no leak).
+    v_reset, v_leak, v_min : float
+    refractory : int
+        Ticks.
+    reset : {"to_value", "subtract"}
+    hidden_limit, synapse_limit : int
+        Operators do not grow a genome beyond these.
+    density : float
+        Share of all connections from sources to outputs that a first network has.
+    """
+
+    encoder: Encoder
+    readout: Readout
+    outputs: int
+    task: str | None = None
+    dt: float = 1.0
+    weight_limit: float = 2.0
+    delay_limit: int = 8
+    threshold_low: float = 0.1
+    threshold_high: float = 2.0
+    tau_low: float = 1.0
+    tau_high: float = 100.0
+    v_reset: float = 0.0
+    v_leak: float = 0.0
+    v_min: float = -np.inf
+    refractory: int = 0
+    reset: str = "to_value"
+    hidden_limit: int = 32
+    synapse_limit: int = 256
+    density: float = 0.4
+
+    def __post_init__(self) -> None:
+        whole(self.outputs, "outputs", 1, 10_000)
+        real(self.dt, "dt", 1e-9, 1e9)
+        real(self.weight_limit, "weight_limit", 1e-9, 1e9)
+        whole(self.delay_limit, "delay_limit", 1, MAX_DELAY)
+        real(self.threshold_low, "threshold_low", 1e-9, 1e9)
+        real(self.threshold_high, "threshold_high", self.threshold_low, 1e9)
+        real(self.tau_low, "tau_low", 1e-9, 1e9)
+        real(self.tau_high, "tau_high", self.tau_low, 1e9)
+        for name in ("v_reset", "v_leak"):
+            real(getattr(self, name), name, -1e9, 1e9)
+        real(self.v_min, "v_min", -np.inf, 1e9)
+        whole(self.refractory, "refractory", 0, MAX_REFRACTORY)
+        if self.reset not in RESET_RULES:
+            raise wrong("reset", f"one of {', '.join(RESET_RULES)}", self.reset)
+        whole(self.hidden_limit, "hidden_limit", 0, 100_000)
+        whole(self.synapse_limit, "synapse_limit", 1, 1_000_000)
+        real(self.density, "density", 0.0, 1.0)
+
+    @cached_property
+    def input_keys(self) -> NDArray[np.uint64]:
+        """Keys of the input neurons; empty with a graded encoder."""
+        count = 0 if self.encoder.graded else self.encoder.channels
+        return hash_words(hash_text("input"), np.arange(count, dtype=np.uint64))
+
+    @cached_property
+    def output_keys(self) -> NDArray[np.uint64]:
+        """Keys of the output neurons."""
+        return hash_words(hash_text("output"), np.arange(self.outputs, dtype=np.uint64))
+
+    @cached_property
+    def channel_keys(self) -> NDArray[np.uint64]:
+        """Keys of the channels of a graded encoder, which genes use as `pre`; else empty."""
+        count = self.encoder.channels if self.encoder.graded else 0
+        return hash_words(hash_text("channel"), np.arange(count, dtype=np.uint64))
+
+    @property
+    def fixed(self) -> int:
+        """Number of neurons that every genome has: inputs, then outputs."""
+        return len(self.input_keys) + len(self.output_keys)

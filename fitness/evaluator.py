@@ -1,0 +1,137 @@
+"""The batch evaluator: a list of networks in, an array of objectives out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fitness.objectives import OBJECTIVES, Measurement, Objective, parse_aggregate
+from fitness.rollout import play
+from fitness.tasks import Task, episode_seeds
+from neuro import Network, prune
+from neuro.faults import Fault, FaultRound, Gaussian, inject
+
+
+class Batch(NamedTuple):
+    """Result for n networks and m objectives.
+
+    Attributes
+    ----------
+    objectives : ndarray of float64, shape (n, m)
+        In the objectives' own units and directions.
+    violation : ndarray of float64, shape (n,)
+        How far below feasibility the score is, as a fraction of solved; 0 is feasible.
+    steps : int
+        Environment steps spent.
+    """
+
+    objectives: NDArray[np.float64]
+    violation: NDArray[np.float64]
+    steps: int
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures networks on a task: golden episodes first, faults only for those that pass.
+
+    All networks meet the same starts and, synapse by synapse, the same faults (common random
+    numbers). Each network's result depends on the settings and on itself alone, so neither
+    the batch, its order nor the number of workers can change it. The work is done by threads:
+    the kernels release the GIL.
+
+    Parameters
+    ----------
+    task : Task
+    seed : int
+    purpose : str
+        Names an independent set of starts and faults: "training", "held-out", ...
+    starts : int
+        Episodes without faults.
+    draws : int
+        Fault draws, each played from one of the starts in turn; 0 for none.
+    faults : sequence of Fault
+        Injected together in each draw.
+    aggregate : str
+        How the scores under faults become one number; see `aggregate_scores`.
+    feasible : float
+        Fraction of solved that the mean score must reach to be feasible and to be given faults.
+    objectives : tuple of Objective
+    workers : int
+
+    Examples
+    --------
+    >>> from fitness import Evaluator, TASKS
+    >>> from neuro import Network, Current, WinnerTakesAll
+    >>> task = TASKS["cartpole"]
+    >>> network = Network.build(2, input_synapses=[(2, 1, 1.0), (3, 1, 1.0)], outputs=[0, 1],
+    ...                         encoder=Current(scale=task.scale), readout=WinnerTakesAll())
+    >>> evaluator = Evaluator(task, seed=1)
+    >>> batch = evaluator([network])
+    >>> batch.objectives.shape, batch.steps > 0
+    ((1, 3), True)
+    """
+
+    task: Task
+    seed: int
+    purpose: str = "training"
+    starts: int = 8
+    draws: int = 32
+    faults: FaultRound = (Fault(Gaussian(), 0.2),)
+    aggregate: str = "mean"
+    feasible: float = 1.0
+    objectives: tuple[Objective, ...] = tuple(OBJECTIVES.values())
+    workers: int = 1
+    _starts: NDArray[np.float64] = field(init=False, repr=False)
+    _fault_seed: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        parse_aggregate(self.aggregate)
+        seeds = episode_seeds(self.seed, self.purpose, self.starts)
+        object.__setattr__(self, "_starts", self.task.starts(seeds))
+        fault_seed = episode_seeds(self.seed, f"{self.purpose} faults", 1)[0]
+        object.__setattr__(self, "_fault_seed", fault_seed)
+
+    def __call__(self, networks: Sequence[Network], /) -> Batch:
+        """Measure networks; the result's rows are in their order."""
+        if self.workers > 1 and len(networks) > 1:
+            with ThreadPoolExecutor(self.workers) as pool:
+                results = list(pool.map(self._measure, networks))
+        else:
+            results = [self._measure(network) for network in networks]
+        columns = len(self.objectives)
+        return Batch(
+            np.array([r[0] for r in results], dtype=np.float64).reshape(len(results), columns),
+            np.array([r[1] for r in results], dtype=np.float64),
+            sum(r[2] for r in results),
+        )
+
+    def measure(self, network: Network, /) -> Measurement:
+        """Measure one network and keep every score."""
+        return self._play(prune(network))[0]
+
+    def _play(self, network: Network) -> tuple[Measurement, float, int]:
+        golden = play(network, self.task, self._starts)
+        violation = max(0.0, self.feasible - float(self.task.fraction(golden.scores.mean())))
+        faulty, steps = None, int(golden.steps.sum())
+        if self.draws and violation == 0.0:
+            numbers = np.arange(self.draws)
+            struck = play(
+                network,
+                self.task,
+                self._starts,
+                copies=inject(network, self.faults, self._fault_seed, numbers),
+                copy_of=numbers,
+                start_of=numbers % self.starts,
+            )
+            faulty, steps = struck.scores, steps + int(struck.steps.sum())
+        measured = Measurement(network, self.task, golden.scores, faulty, self.aggregate)
+        return measured, violation, steps
+
+    def _measure(self, network: Network) -> tuple[list[float], float, int]:
+        measured, violation, steps = self._play(prune(network))
+        return [o.measure(measured) for o in self.objectives], violation, steps

@@ -1,0 +1,200 @@
+"""Random networks, controllers and inputs: for Hypothesis, and in bulk from a NumPy generator.
+
+Both draw from the same table of values, which is chosen to sit on the edges: no leak and full
+leak, thresholds that are never or always reached, zeros of both signs, numbers that swallow
+others in a sum, delays around a multiple of 64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numba
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from neuro import Current, FlipFlop, Network, WinnerTakesAll
+from neuro.columns import RESET_RULES
+from neuro.kernels import Copies
+
+JIT = not numba.config.DISABLE_JIT
+LANES = (1, 3, 8, 13)
+
+# Column: values of special interest, and a range to draw the others from.
+VALUES = {
+    "tau_mem": ((0.0, np.inf, 1.0, 5e-324, 1e100), (0.05, 50.0)),
+    "v_threshold": ((1.0, 0.5, np.inf, 0.0, -0.5, 100.0), (0.1, 2.0)),
+    "v_reset": ((0.0, -0.0, 0.3), (-1.0, 1.0)),
+    "v_leak": ((0.0, -0.0, 0.2), (-0.5, 0.5)),
+    "v_min": ((-np.inf, 0.0, -0.0, -0.5), (-2.0, 0.5)),
+    "bias": ((0.0, -0.0, 0.1), (-0.3, 0.6)),
+    "tau_syn": ((0.0, 1e100), (0.05, 20.0)),
+}
+WEIGHTS = ((0.0, -0.0, 1.0, -1.0, 0.1, 1e100, -1e100, 5e-324), (-2.0, 2.0))
+REFRACTORY = (0, 0, 0, 1, 2, 5, 2**31 - 1)
+DELAYS = (*range(1, 10), *range(1, 10), 63, 64, 65, 70)
+
+
+def examples(count: int) -> settings:
+    """Hypothesis settings; kernels that are not compiled get a fifth of the examples."""
+    return settings(
+        max_examples=count if JIT else count // 5,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+def _values(pool: tuple) -> st.SearchStrategy[float]:
+    special, (low, high) = pool
+    return st.sampled_from(special) | st.floats(low, high)
+
+
+@st.composite
+def _columns(draw, count: int) -> dict:
+    def column(values):
+        return draw(st.lists(values, min_size=count, max_size=count))
+
+    table = {name: column(_values(pool)) for name, pool in VALUES.items()}
+    table["refractory"] = column(st.sampled_from(REFRACTORY))
+    table["reset"] = column(st.sampled_from(RESET_RULES))
+    return table
+
+
+@st.composite
+def _synapses(draw, count: int) -> list:
+    if count == 0:
+        return []
+    index = st.integers(0, count - 1)
+    rows = st.tuples(index, index, _values(WEIGHTS), st.sampled_from(DELAYS))
+    return draw(st.lists(rows, max_size=3 * count, unique_by=lambda r: (r[0], r[1], r[3])))
+
+
+@st.composite
+def networks(draw, max_neurons: int = 12) -> Network:
+    """Networks without encoder and readout, to be driven open loop."""
+    count = draw(st.integers(0, max_neurons))
+    columns = draw(_columns(count))
+    columns["key"] = draw(
+        st.lists(st.integers(0, 2**64 - 1), min_size=count, max_size=count, unique=True)
+    )
+    index = st.integers(0, max(count - 1, 0))
+    ends = st.lists(index, max_size=min(count, 4), unique=True)
+    return Network.build(
+        columns, draw(_synapses(count)), inputs=draw(ends), outputs=draw(ends),
+        dt=draw(st.sampled_from((1.0, 0.1, 3.0))),
+    )  # fmt: skip
+
+
+@st.composite
+def inputs_for(draw, network: Network, max_ticks: int = 40) -> np.ndarray:
+    """External input: a constant drive for some neurons and pulses here and there."""
+    count = len(network.neurons)
+    ticks = draw(st.integers(0, max_ticks))
+    if count and network.synapses.delay.max(initial=1) > 9:
+        ticks += 70
+    ext = np.zeros((ticks, count))
+    if ext.size:
+        ext += draw(st.lists(st.sampled_from((0.0, 0.0, 0.3, -0.2)), min_size=count,
+                             max_size=count))  # fmt: skip
+        pulse = st.tuples(
+            st.integers(0, ticks - 1),
+            st.integers(0, count - 1),
+            st.sampled_from((1.0, -0.0, 2.5)) | st.floats(-3.0, 3.0),
+        )
+        for tick, neuron, value in draw(st.lists(pulse, max_size=20)):
+            ext[tick, neuron] = value
+    return ext
+
+
+@st.composite
+def encoders(draw, observations: int):
+    """Both encoders with random parameters, some of more than 64 ticks per decision."""
+    scale = draw(
+        st.lists(
+            st.sampled_from((0.2, 1.0, 2.4)) | st.floats(1e-3, 10.0),
+            min_size=observations,
+            max_size=observations,
+        )
+    )
+    ticks = draw(st.integers(1, 30) | st.sampled_from((64, 65, 130)))
+    if draw(st.booleans()):
+        return Current(scale=scale, ticks=ticks)
+    period = draw(st.integers(1, min(ticks, 5)))
+    spikes = draw(st.integers(1, (ticks - 1) // period + 1))
+    return FlipFlop(scale, ticks, spikes, period, draw(st.sampled_from((1.0, 0.4, -1.0, 0.0))))
+
+
+@st.composite
+def controllers(draw, observations: int = 4, actions: int = 2) -> Network:
+    """Whole controllers: some neurons are input and output at once, ends are in any order."""
+    encoder = draw(encoders(observations))
+    ends = 0 if encoder.graded else encoder.channels
+    count = draw(st.integers(max(ends, actions), max(ends, actions) + 6))
+    order = draw(st.permutations(range(count)))
+    input_synapses = []
+    if encoder.graded:
+        rows = st.tuples(
+            st.integers(0, encoder.channels - 1), st.integers(0, count - 1), _values(WEIGHTS)
+        )
+        input_synapses = draw(
+            st.lists(rows, min_size=1, max_size=2 * count, unique_by=lambda r: r[:2])
+        )
+    return Network.build(
+        draw(_columns(count)), draw(_synapses(count)), input_synapses=input_synapses,
+        inputs=order[:ends], outputs=draw(st.permutations(range(count)))[:actions],
+        encoder=encoder, readout=WinnerTakesAll(),
+    )  # fmt: skip
+
+
+def _random_values(rng: np.random.Generator, pool: tuple, count: int) -> np.ndarray:
+    special, (low, high) = pool
+    return np.where(
+        rng.random(count) < 0.3, rng.choice(special, count), rng.uniform(low, high, count)
+    )
+
+
+def random_network(rng: np.random.Generator, max_neurons: int = 12) -> Network:
+    """One of many: the bulk counterpart of `networks`."""
+    count = int(rng.integers(0, max_neurons + 1))
+    columns = {name: _random_values(rng, pool, count) for name, pool in VALUES.items()}
+    columns["refractory"] = rng.choice(REFRACTORY[:-1], count)
+    columns["reset"] = [RESET_RULES[i] for i in rng.integers(0, 2, count)]
+    columns["key"] = rng.integers(0, 2**64, count, dtype=np.uint64)
+    total = int(rng.integers(0, 3 * count + 1))
+    weight = _random_values(rng, WEIGHTS, total)
+    ends = rng.integers(0, max(count, 1), (total, 2)).tolist()
+    delay = rng.choice(DELAYS, total).tolist()
+    rows = {(a, b, d): w for (a, b), d, w in zip(ends, delay, weight.tolist(), strict=True)}
+    return Network.build(columns, [(a, b, w, d) for (a, b, d), w in rows.items()])
+
+
+def random_copies(rng: np.random.Generator, network: Network, count: int) -> Copies:
+    """Copies with different weights and thresholds; some synapses and neurons are dead."""
+
+    def spread(values):
+        struck = values * rng.normal(1.0, 0.5, (count, len(values)))
+        return np.where(rng.random(struck.shape) < 0.1, 0.0, struck)
+
+    threshold = np.repeat(network.neurons.v_threshold[None, :], count, axis=0)
+    threshold += rng.choice((0.0, 0.1, -0.2), threshold.shape)
+    threshold[rng.random(threshold.shape) < 0.05] = np.inf
+    return Copies(
+        spread(network.synapses.weight), spread(network.input_synapses.weight), threshold
+    )
+
+
+def copy_as_network(network: Network, copies: Copies, f: int) -> Network:
+    """Copy `f` as a network of its own, for the twin."""
+    return replace(
+        network,
+        neurons=replace(network.neurons, v_threshold=copies.v_threshold[f]),
+        synapses=replace(network.synapses, weight=copies.weight[f]),
+        input_synapses=replace(network.input_synapses, weight=copies.in_weight[f]),
+    )
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two float arrays are the same down to the sign of zero."""
+    return a.shape == b.shape and bool((a.view(np.int64) == b.view(np.int64)).all())

@@ -1,0 +1,233 @@
+"""Closed loop: the rollout kernel, `Controller` and a plain loop of the twin tell one story."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import (
+    JIT,
+    controllers,
+    copy_as_network,
+    examples,
+    random_copies,
+    same_bits,
+)
+
+from fitness import TASKS, play
+from neuro import (
+    Controller,
+    Current,
+    FlipFlop,
+    InputError,
+    Network,
+    Twin,
+    WinnerTakesAll,
+    golden_copies,
+)
+from neuro.faults import BitFlip, DeadSynapse, Fault, Gaussian, inject
+
+CARTPOLE = TASKS["cartpole"]
+
+
+def twin_episode(network, task, start):
+    """Play one episode with the twin and the task's plain functions; return score and steps."""
+    twin, state, score = Twin(network), start.copy(), 0.0
+    observation = np.zeros(len(task.observations))
+    for step in range(1, task.max_steps + 1):
+        task.observe(state, observation)
+        action, _ = twin.act(observation)
+        reward, ended = task.step(state, action)
+        score += reward
+        if ended:
+            break
+    return score, step
+
+
+def controller_episode(controller, task, start):
+    """The same with the scalar kernel."""
+    controller.reset()
+    state, score = start.copy(), 0.0
+    observation = np.zeros(len(task.observations))
+    for step in range(1, task.max_steps + 1):
+        task.observe(state, observation)
+        reward, ended = task.step(state, controller.act(observation))
+        score += reward
+        if ended:
+            break
+    return score, step
+
+
+def balancer(encoder=None):
+    """A hand-made controller that balances for a long time: lean right, push right.
+
+    Its neurons leak, rest and remember, so a state lost between decisions changes the score.
+    """
+    columns = {
+        "tau_mem": [20.0, 20.0, 5.0], "v_threshold": [0.4, 0.4, 1.0], "refractory": [1, 1, 0],
+        "reset": ["subtract", "subtract", "to_value"], "tau_syn": [0.0, 0.0, 3.0],
+    }  # fmt: skip
+    rows = [(2, 0, -0.5), (2, 1, 0.5), (3, 0, -0.5), (3, 1, 0.5), (3, 2, 0.6), (1, 1, 0.02)]
+    return Network.build(
+        columns, [(2, 1, 0.05, 3), (1, 0, -0.05, 9), (0, 2, -0.1, 65)], input_synapses=rows,
+        outputs=[0, 1], encoder=encoder or Current(scale=CARTPOLE.scale), readout=WinnerTakesAll(),
+    )  # fmt: skip
+
+
+@examples(300)
+@given(st.data())
+def test_controller_equals_twin(data):
+    """Decision by decision, with the state kept in between, and again after a reset."""
+    size = data.draw(st.integers(1, 4))
+    network = data.draw(controllers(size, actions=data.draw(st.integers(1, 3))))
+    value = st.sampled_from((0.0, -0.0, 1.0, -50.0)) | st.floats(-3.0, 3.0)
+    rows = st.lists(st.lists(value, min_size=size, max_size=size), min_size=1, max_size=4)
+    observations = data.draw(rows)
+    controller = Controller(network)
+    for _ in range(2):
+        controller.reset()
+        twin = Twin(network)
+        for observation in observations:
+            action, spikes = twin.act(observation)
+            assert controller.act(observation).tolist() == action.tolist()
+            assert np.array_equal(controller.spikes.astype(bool), np.array(spikes))
+            assert same_bits(controller.voltage[-1].copy(), np.array(twin.v))
+
+
+@examples(200)
+@given(controllers(), st.integers(0, 2**31))
+def test_play_equals_twin_and_controller(network, seed):
+    starts = CARTPOLE.starts([seed, seed + 1])
+    result = play(network, CARTPOLE, starts)
+    expected = [twin_episode(network, CARTPOLE, start) for start in starts]
+    controller = Controller(network)
+    assert expected == [controller_episode(controller, CARTPOLE, start) for start in starts]
+    assert list(zip(result.scores.tolist(), result.steps.tolist(), strict=True)) == expected
+
+
+@examples(100)
+@given(controllers(), st.integers(0, 2**31), st.sampled_from((1, 3, 13)))
+def test_faulty_copies_equal_twins(network, seed, count):
+    """Lanes with weights and thresholds of their own, more jobs than copies and starts."""
+    rng = np.random.default_rng(seed)
+    copies = random_copies(rng, network, count)
+    starts = CARTPOLE.starts([1, 2, 3])
+    copy_of, start_of = rng.integers(0, count, 9), rng.integers(0, 3, 9)
+    result = play(
+        network, CARTPOLE, starts, copies=copies, copy_of=copy_of, start_of=start_of
+    )
+    for j in range(9):
+        struck = copy_as_network(network, copies, copy_of[j])
+        assert twin_episode(struck, CARTPOLE, starts[start_of[j]]) == (
+            result.scores[j], result.steps[j],
+        )  # fmt: skip
+
+
+def test_a_long_episode_equals_the_twins():
+    """Hundreds of decisions: tick counts beyond every ring, state carried all the way."""
+    network = balancer()
+    starts = CARTPOLE.starts(range(6 if JIT else 2))
+    result = play(network, CARTPOLE, starts)
+    assert result.steps.max() > 200
+    for start, score, steps in zip(starts, result.scores, result.steps, strict=True):
+        assert twin_episode(network, CARTPOLE, start) == (score, steps)
+
+
+@pytest.mark.parametrize("model", [Gaussian(), DeadSynapse(), BitFlip(bits=5)])
+def test_injected_faults_change_scores_as_in_the_twin(model):
+    network = balancer()
+    copies = inject(network, [Fault(model, 0.3)], 11, range(4))
+    starts = CARTPOLE.starts([5])
+    jobs = np.arange(4)
+    result = play(network, CARTPOLE, starts, copies=copies, copy_of=jobs, start_of=jobs * 0)
+    expected = [twin_episode(copy_as_network(network, copies, f), CARTPOLE, starts[0]) for f in jobs]
+    assert [(s, n) for s, n in zip(result.scores, result.steps, strict=True)] == expected
+    assert (result.scores != play(network, CARTPOLE, starts).scores).any()
+
+
+@pytest.mark.parametrize("jobs", [1, 7, 8, 9, 32, 33, 100])
+def test_results_do_not_depend_on_batch_or_order(jobs):
+    """Lanes end at different times, are refilled and moved; every job must not notice."""
+    network = balancer()
+    rng = np.random.default_rng(jobs)
+    total = 100 if JIT else 33
+    jobs = min(jobs, total)
+    copies = random_copies(rng, network, 20)
+    starts = CARTPOLE.starts(range(10))
+    copy_of, start_of = rng.integers(0, 20, total), rng.integers(0, 10, total)
+    whole = play(network, CARTPOLE, starts, copies=copies, copy_of=copy_of, start_of=start_of)
+    assert len(set(whole.steps.tolist())) > 5
+    chosen = rng.permutation(total)[:jobs]
+    part = play(
+        network, CARTPOLE, starts,
+        copies=copies, copy_of=copy_of[chosen], start_of=start_of[chosen],
+    )  # fmt: skip
+    assert np.array_equal(part.scores, whole.scores[chosen])
+    assert np.array_equal(part.steps, whole.steps[chosen])
+
+
+def test_no_jobs():
+    result = play(balancer(), CARTPOLE, CARTPOLE.starts([]).reshape(0, 4))
+    assert len(result.scores) == len(result.steps) == 0
+
+
+def test_play_leaves_its_input_untouched():
+    network = balancer()
+    starts, copies = CARTPOLE.starts([1, 2]), golden_copies(network)
+    before = [array.copy() for array in (starts, *copies)]
+    play(network, CARTPOLE, starts, copies=copies)
+    assert all(np.array_equal(a, b) for a, b in zip(before, (starts, *copies), strict=True))
+
+
+def test_controller_refuses_what_does_not_fit():
+    with pytest.raises(InputError, match=r"^network\.encoder: expected one"):
+        Controller(Network.build(1))
+    with pytest.raises(InputError, match=r"^network\.readout: expected one"):
+        Controller(Network.build(1, encoder=Current(scale=[1.0])))
+    with pytest.raises(InputError, match=r"^observation: expected shape \(4,\), got \(3,\)"):
+        Controller(balancer()).act([0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "x"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        balancer(),
+        Network.build(
+            8, inputs=range(8), outputs=[0], encoder=FlipFlop(scale=[1.0] * 4),
+            readout=WinnerTakesAll(),
+        ),
+    ],
+    ids=["current", "flip-flop"],
+)  # fmt: skip
+def test_controller_refuses_observations_that_are_no_numbers(network, value):
+    """A NaN would be encoded differently by compiled and plain code."""
+    with pytest.raises(InputError, match=r"^observation: expected"):
+        Controller(network).act([0.0, value, 0.0, 0.0])
+
+
+def test_play_refuses_what_does_not_fit():
+    starts = CARTPOLE.starts([1])
+    with pytest.raises(InputError, match=r"^network\.encoder: expected one to play cartpole"):
+        play(Network.build(1), CARTPOLE, starts)
+    with pytest.raises(InputError, match=r"^network\.encoder: expected 4 observations"):
+        play(balancer(Current(scale=[1.0] * 3)), CARTPOLE, starts)
+    one_output = Network.build(
+        2, outputs=[0], encoder=Current(scale=CARTPOLE.scale), readout=WinnerTakesAll()
+    )
+    with pytest.raises(InputError, match=r"^network\.outputs: expected 2 neurons"):
+        play(one_output, CARTPOLE, starts)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"copies": golden_copies(Network.build(1))},
+        {"copy_of": np.array([1])},
+        {"start_of": np.array([-1])},
+        {"copy_of": np.array([0, 0]), "start_of": np.array([0])},
+    ],
+)
+def test_play_refuses_jobs_that_do_not_exist(arguments):
+    """The kernel checks no bounds and would play from whatever lies in memory."""
+    with pytest.raises(InputError):
+        play(balancer(), CARTPOLE, CARTPOLE.starts([1]), **arguments)
