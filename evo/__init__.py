@@ -1,5 +1,6 @@
 """How networks are found: genome, operators, engine. Never imports `fitness`."""
 
+from evo.checkpoint import dump_state, load_state
 from evo.engine import Result, Settings, State, default_toolbox, evolve
 from evo.genome import Genome, decode
 from evo.hypervolume import ObjectiveSpec, hypervolume
@@ -8,5 +9,5 @@ from evo.space import SearchSpace
 
 __all__ = [
     "MUTATIONS", "Genome", "ObjectiveSpec", "Result", "SearchSpace", "Settings", "State",
-    "decode", "default_toolbox", "evolve", "hypervolume",
+    "decode", "default_toolbox", "dump_state", "evolve", "hypervolume", "load_state",
 ]  # fmt: skip

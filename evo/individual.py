@@ -13,7 +13,7 @@ from deap import base
 from evo.genome import Genome
 
 
-class Fitness(base.Fitness):  # type: ignore[misc]
+class Fitness(base.Fitness):
     """DEAP's fitness with the weights (+1 maximise, -1 minimise) of this run, and a rank.
 
     Attributes

@@ -26,7 +26,10 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
         key,
         _random_tau(space, rng, len(key)),
         rng.uniform(space.threshold_low, space.threshold_high, len(key)),
-        *(np.empty(0, dtype=t) for t in (np.uint64, np.uint64, np.float64, np.int64)),
+        np.empty(0, dtype=np.uint64),
+        np.empty(0, dtype=np.uint64),
+        np.empty(0),
+        np.empty(0, dtype=np.int64),
     )
     rows = []
     for post in space.output_keys:

@@ -65,7 +65,8 @@ def _split_repeated(
     individuals: Sequence[Individual],
 ) -> tuple[list[Individual], list[Individual]]:
     seen: set[tuple[float, ...]] = set()
-    distinct, repeated = [], []
+    distinct: list[Individual] = []
+    repeated: list[Individual] = []
     for individual in individuals:
         values = individual.fitness.values
         (repeated if values in seen else distinct).append(individual)

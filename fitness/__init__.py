@@ -1,13 +1,15 @@
 """What a network is for: tasks, closed-loop episodes, objectives, the batch evaluator."""
 
+from fitness.campaign import Campaign, Outcome
 from fitness.evaluator import Batch, Evaluator
+from fitness.gymnasium import play_gymnasium
 from fitness.objectives import OBJECTIVES, Measurement, Objective, aggregate_scores
 from fitness.record import EpisodeRecording, record_episode
 from fitness.rollout import Episodes, check_fit, play
 from fitness.tasks import TASKS, Task, episode_seeds, find_task
 
 __all__ = [
-    "OBJECTIVES", "TASKS", "Batch", "EpisodeRecording", "Episodes", "Evaluator", "Measurement",
-    "Objective", "Task", "aggregate_scores", "check_fit", "episode_seeds", "find_task", "play",
-    "record_episode",
+    "OBJECTIVES", "TASKS", "Batch", "Campaign", "EpisodeRecording", "Episodes", "Evaluator",
+    "Measurement", "Objective", "Outcome", "Task", "aggregate_scores", "check_fit",
+    "episode_seeds", "find_task", "play", "play_gymnasium", "record_episode",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from fitness.rollout import play
 from fitness.tasks import Task, episode_seeds
 from neuro import Network, prune
 from neuro.faults import Fault, FaultRound, Gaussian, inject
+from neuro.specs import real, whole
 
 
 class Batch(NamedTuple):
@@ -91,6 +92,11 @@ class Evaluator:
 
     def __post_init__(self) -> None:
         parse_aggregate(self.aggregate)
+        whole(self.seed, "seed", 0, 2**64 - 1)
+        whole(self.starts, "starts", 1, 1_000_000)
+        whole(self.draws, "draws", 0, 1_000_000)
+        whole(self.workers, "workers", 1, 1024)
+        real(self.feasible, "feasible", -1e9, 1e9)
         seeds = episode_seeds(self.seed, self.purpose, self.starts)
         object.__setattr__(self, "_starts", self.task.starts(seeds))
         fault_seed = episode_seeds(self.seed, f"{self.purpose} faults", 1)[0]

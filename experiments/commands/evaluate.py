@@ -1,0 +1,60 @@
+"""``tardigrade evaluate``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+EXAMPLE = "  tardigrade evaluate runs/first/front/000.json --episodes 100 --gymnasium"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("network", metavar="NETWORK.json", help="a network file")
+    parser.add_argument("--task", metavar="TASK", help="the one the file names, if left out")
+    parser.add_argument("--episodes", type=int, default=100, metavar="N", help="episodes (100)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of the held-out starts (0)"
+    )
+    parser.add_argument(
+        "--gymnasium",
+        action="store_true",
+        help="step the real Gymnasium environment, not the compiled task",
+    )
+
+
+def run(options: Namespace) -> tuple[Any, str]:
+    """Play held-out episodes."""
+    from experiments.load import load_for_task
+    from fitness import episode_seeds, play, play_gymnasium
+    from neuro.specs import whole
+
+    network, task = load_for_task(options.network, options.task)
+    whole(options.episodes, "--episodes", 1, 10_000_000)
+    whole(options.seed, "--seed", 0, 2**64 - 1)
+    seeds = episode_seeds(options.seed, "held-out", options.episodes)
+    if options.gymnasium:
+        scores = play_gymnasium(network, task, seeds).scores
+    else:
+        scores = play(network, task, task.starts(seeds)).scores
+    result = {
+        "task": task.name,
+        "episodes": options.episodes,
+        "seed": options.seed,
+        "score_mean": float(scores.mean()),
+        "score_std": float(scores.std(ddof=1)) if len(scores) > 1 else 0.0,
+        "score_min": float(scores.min()),
+        "solved_fraction": float((scores >= task.solved_at).mean()),
+        "neurons": len(network.neurons),
+        "synapses": len(network.synapses) + len(network.input_synapses),
+        "engine": "gymnasium" if options.gymnasium else "compiled",
+    }
+    engine = f"Gymnasium {task.gymnasium_id}" if options.gymnasium else "compiled task"
+    text = (
+        f"{task.name}, {options.episodes} held-out episodes ({engine}): "
+        f"mean {result['score_mean']:.2f}, sd {result['score_std']:.2f}, "
+        f"min {result['score_min']:g}; {result['solved_fraction']:.0%} of episodes at "
+        f"{task.solved_at:g} or more\n"
+        f"{result['neurons']} neurons, {result['synapses']} synapses"
+    )
+    return result, text

@@ -1,0 +1,52 @@
+"""``tardigrade evolve``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+EXAMPLE = """  tardigrade evolve cartpole --seed 1 --out runs/first
+  tardigrade evolve cartpole --set encoder.name=current --set resilience.severity=0.3
+  tardigrade evolve runs/first/config.toml          repeats the run"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("source", metavar="TASK|CONFIG.toml", help="a task, or a configuration")
+    parser.add_argument("--population", type=int, metavar="N", help="individuals (100)")
+    parser.add_argument("--generations", type=int, metavar="G", help="after the first (30)")
+    parser.add_argument("--evaluations", type=int, metavar="E", help="stop before exceeding them")
+    parser.add_argument("--seed", type=int, metavar="S", help="everything random follows it (1)")
+    parser.add_argument(
+        "--workers", type=int, metavar="W", help="threads; does not change the result (all cores)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="run directory (runs/TASK-TIMESTAMP)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="any other setting; see docs/configuration.md",
+    )
+
+
+def run(options: Namespace) -> tuple[Any, str, int]:
+    """Evolve, then write and print the front."""
+    from experiments.config import parse_assignment, resolve
+    from experiments.evolution import run_evolution
+    from experiments.run_directory import create
+    from neuro.files import write_atomically
+
+    shortcuts = {
+        "evolution.population": options.population,
+        "evolution.generations": options.generations,
+        "evolution.evaluations": options.evaluations,
+        "run.seed": options.seed,
+        "run.workers": options.workers,
+    }
+    overrides = [parse_assignment(text) for text in options.set]
+    overrides += [(key, value) for key, value in shortcuts.items() if value is not None]
+    config = resolve(options.source, overrides)
+    path = create(options.out, config.task.name)
+    write_atomically(path / "config.toml", config.to_toml())
+    return run_evolution(config, path)

@@ -1,0 +1,30 @@
+"""``tardigrade resume``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+EXAMPLE = "  tardigrade resume runs/first"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("directory", metavar="RUN_DIR", help="the directory of the interrupted run")
+    parser.add_argument(
+        "--workers", type=int, metavar="W", help="threads; does not change the result"
+    )
+
+
+def run(options: Namespace) -> tuple[Any, str, int]:
+    """Go on from the checkpoint; the result is the uninterrupted run's, byte for byte."""
+    from pathlib import Path
+
+    from experiments.config import resolve
+    from experiments.evolution import run_evolution
+    from experiments.run_directory import read_checkpoint
+
+    path = Path(options.directory)
+    overrides = [("run.workers", options.workers)] if options.workers is not None else []
+    config = resolve(str(path / "config.toml"), overrides)
+    return run_evolution(config, path, read_checkpoint(path))

@@ -1,0 +1,161 @@
+"""``tardigrade show``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+EXAMPLE = """  tardigrade show runs/first
+  tardigrade show runs/first/front/000.json --out network.svg
+  tardigrade show runs/first/front/000.json --raster --out raster.png"""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("what", metavar="NETWORK.json|RUN_DIR", help="a network file or a run")
+    parser.add_argument(
+        "--out", metavar="FILE.png|svg|pdf", help="draw the network, or the run's Pareto front"
+    )
+    parser.add_argument(
+        "--raster", action="store_true", help="with --out: draw one episode of the network instead"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of that episode (0)")
+
+
+def run(options: Namespace) -> tuple[Any, str]:
+    """Summarise, and draw if asked."""
+    if Path(options.what).is_dir():
+        return _show_run(Path(options.what), options)
+    return _show_network(options)
+
+
+def _show_run(path: Path, options: Namespace) -> tuple[Any, str]:
+    import csv
+    import json
+
+    from experiments.config import resolve
+    from experiments.tables import aligned
+    from neuro.errors import InputError
+    from neuro.files import read_text
+
+    config = resolve(str(path / "config.toml"))
+    try:
+        manifest = json.loads(read_text(path / "manifest.json"))
+        rows = [
+            {k: v if k == "file" else float(v) for k, v in row.items()}
+            for row in csv.DictReader(read_text(path / "front.csv").splitlines())
+        ]
+        shown = {
+            k: manifest[k]
+            for k in (
+                "task",
+                "seed",
+                "generations",
+                "evaluations",
+                "env_steps",
+                "hypervolume",
+                "stopped_by",
+                "evolution_seconds",
+                "started",
+            )
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not the directory of a finished run") from None
+    lines = [f"{k.replace('_', ' ')}: {v}" for k, v in shown.items()]
+    if rows:
+        lines += ["", aligned([list(r.values()) for r in rows], list(rows[0]))]
+    if options.out:
+        from experiments import plots
+
+        if not rows:
+            raise InputError(f"{path}: the front is empty, there is nothing to draw")
+        plots.save_figure(plots.pareto_figure(rows, config.task), options.out)
+        lines.append(f"\npicture: {options.out}")
+    return {**shown, "front": rows}, "\n".join(lines)
+
+
+def _show_network(options: Namespace) -> tuple[Any, str]:
+    from experiments.tables import aligned
+    from fitness import TASKS
+    from neuro import load
+    from neuro.columns import RESET_RULES
+    from neuro.specs import to_table
+
+    network = load(options.what)
+    n, s, i = network.neurons, network.synapses, network.input_synapses
+    inputs, outputs = network.inputs.tolist(), network.outputs.tolist()
+    roles = [
+        f"input {inputs.index(j)}"
+        if j in inputs
+        else f"output {outputs.index(j)}"
+        if j in outputs
+        else "hidden"
+        for j in range(len(n))
+    ]
+    result = {
+        "task": network.task,
+        "dt": network.dt,
+        "size": network.size,
+        "neurons": len(n),
+        "synapses": len(s) + len(i),
+        "encoder": to_table(network.encoder) if network.encoder else None,
+        "readout": to_table(network.readout) if network.readout else None,
+        "provenance": dict(network.provenance),
+    }
+    lines = [f"{k}: {v}" for k, v in result.items()]
+    body = [
+        [
+            j,
+            roles[j],
+            *(
+                float(getattr(n, c)[j])
+                for c in ("tau_mem", "v_threshold", "v_reset", "v_leak", "v_min")
+            ),
+            int(n.refractory[j]),
+            RESET_RULES[n.reset[j]],
+            float(n.bias[j]),
+            float(n.tau_syn[j]),
+        ]
+        for j in range(len(n))
+    ]
+    header = [
+        "neuron",
+        "role",
+        "tau_mem",
+        "v_threshold",
+        "v_reset",
+        "v_leak",
+        "v_min",
+        "refractory",
+        "reset",
+        "bias",
+        "tau_syn",
+    ]
+    lines += ["", aligned(body, header)] if body else []
+    if len(s):
+        pairs = zip(
+            s.pre.tolist(), s.post.tolist(), s.weight.tolist(), s.delay.tolist(), strict=True
+        )
+        lines += ["", aligned([list(row) for row in pairs], ["pre", "post", "weight", "delay"])]
+    if len(i):
+        triples = zip(i.channel.tolist(), i.post.tolist(), i.weight.tolist(), strict=True)
+        lines += ["", aligned([list(row) for row in triples], ["channel", "post", "weight"])]
+    if options.out:
+        from experiments import plots
+
+        task = TASKS.get(network.task or "")
+        if options.raster:
+            from experiments.load import load_for_task
+            from fitness import episode_seeds, record_episode
+
+            _, task = load_for_task(options.what, None)
+            seed = episode_seeds(options.seed, "held-out", 1)[0]
+            figure = plots.raster_figure(record_episode(network, task, seed), network, task)
+        else:
+            figure = plots.network_figure(network, task.observations if task else ())
+        plots.save_figure(figure, options.out)
+        lines.append(f"\npicture: {options.out}")
+    return result, "\n".join(lines)

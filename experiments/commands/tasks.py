@@ -1,0 +1,31 @@
+"""``tardigrade tasks``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+EXAMPLE = "  tardigrade tasks"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add nothing: the command has no arguments of its own."""
+
+
+def run(options: Namespace) -> tuple[Any, str]:
+    """List the tasks."""
+    from experiments.tables import aligned
+    from fitness import TASKS
+
+    result = [
+        {
+            "name": t.name,
+            "kind": t.kind,
+            "observations": len(t.observations),
+            "actions": t.actions,
+            "solved_at": t.solved_at,
+            "source": t.source,
+        }
+        for t in TASKS.values()
+    ]
+    return result, aligned([list(r.values()) for r in result], list(result[0]))

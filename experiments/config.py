@@ -1,0 +1,246 @@
+"""The configuration of an evolution: defaults, a TOML file, the command line, in this order.
+
+A resolved configuration is a plain table of sections that is written to the run directory and
+repeats the run. Each section is checked by the part it configures.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, replace
+from typing import Any
+
+import tomli_w
+
+from evo import MUTATIONS, SearchSpace, Settings
+from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
+from neuro import ENCODERS, READOUTS
+from neuro.errors import InputError, wrong
+from neuro.faults import MODELS, Fault
+from neuro.files import read_text
+from neuro.specs import from_table, lookup, to_table, whole
+
+Tables = dict[str, dict[str, Any]]
+
+_WIRING = ("encoder", "readout", "outputs", "task")
+
+
+def default_tables(task: Task) -> Tables:
+    """Return the default configuration of a task, every section and key."""
+    return {
+        "run": {"task": task.name, "seed": 1, "workers": os.cpu_count() or 1},
+        "encoder": {"name": "flip-flop", "scale": list(task.scale)},
+        "readout": {"name": "winner-takes-all"},
+        "space": {
+            f.name: f.default
+            for f in fields(SearchSpace)
+            if f.name not in _WIRING and f.default is not MISSING
+        },
+        "evolution": {
+            "population": Settings.population,
+            "generations": Settings.generations,
+            "mate": Settings.mate,
+            "join": Settings.join,
+            "rates": {name: rate for name, (_, rate) in MUTATIONS.items()},
+        },
+        "objectives": {"names": ["score", "size", "resilience"], "starts": 8, "feasible": 1.0},
+        "resilience": {
+            "model": "gaussian", "severity": 0.5, "draws": 32, "aggregate": "mean",
+        },
+        "report": {"episodes": 100, "draws": 200},
+    }  # fmt: skip
+
+
+# Keys without a default value; everything else that may be set stands in the defaults.
+_OPTIONAL = {"evolution": ("evaluations",)}
+# Sections whose keys depend on the part that is named in them.
+_OPEN = ("encoder", "readout", "resilience")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A resolved configuration.
+
+    Attributes
+    ----------
+    tables : dict
+        Sections of plain values; what config.toml holds.
+    """
+
+    tables: Tables
+    task: Task
+    space: SearchSpace
+    settings: Settings
+    evaluator: Evaluator
+    objectives: tuple[Objective, ...]
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return int(self.tables["run"]["seed"])
+
+    def held_out(self) -> Evaluator:
+        """Evaluator of the final front: other starts and faults than those selected on."""
+        report = self.tables["report"]
+        # Everything on the front is measured under faults, even what fails on new starts.
+        return replace(
+            self.evaluator,
+            purpose="held-out",
+            starts=report["episodes"],
+            draws=report["draws"],
+            feasible=-1e9,
+        )
+
+    def to_toml(self) -> str:
+        """Write the configuration as TOML."""
+        return str(tomli_w.dumps(self.tables))
+
+
+def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config:
+    """Make a configuration from a task's name or a TOML file, and overrides.
+
+    Parameters
+    ----------
+    source : str
+        Name of a task, or path of a file that ends in .toml.
+    overrides : sequence of (str, value)
+        ``("section.key", value)``, applied in order.
+
+    Raises
+    ------
+    InputError
+        One line that names the section and key, what was expected and what was found.
+    """
+    given: Mapping[str, Any] = {}
+    where = ""
+    if source.endswith(".toml"):
+        given, where = _read(source), f"{source}: "
+        run = given.get("run")
+        name = run.get("task") if isinstance(run, dict) else None
+        if name is None:
+            raise InputError(f"{where}run.task: expected the name of a task, got none")
+    else:
+        name = source
+    try:
+        tables = default_tables(find_task(name))
+        _merge(tables, given)
+        for path, value in overrides:
+            keys = path.split(".")
+            if len(keys) < 2:
+                raise wrong("--set", "section.key=value", path)
+            nested: Any = value
+            for key in reversed(keys):
+                nested = {key: nested}
+            _merge(tables, nested)
+        return _build(tables)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Split ``section.key=value``; the value is TOML, or text where it is not."""
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise wrong("--set", "section.key=value", text)
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return path.strip(), parsed
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+
+
+def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
+    """Put given values over the defaults; unknown sections and keys are refused."""
+    for section, values in given.items():
+        if section not in tables:
+            raise _unknown("section", section, tables)
+        if not isinstance(values, Mapping):
+            raise wrong(section, "a section of keys", values)
+        target = tables[section]
+        if (
+            section in ("encoder", "readout")
+            and values.get("name", target["name"]) != target["name"]
+        ):
+            # Another encoder has other parameters; only the scale, a fact of the task, stays.
+            tables[section] = target = {k: v for k, v in target.items() if k == "scale"}
+        for key, value in values.items():
+            allowed = [*target, *_OPTIONAL.get(section, ())]
+            if section not in _OPEN and key not in allowed:
+                raise _unknown(
+                    f"key in {section}", f"{section}.{key}", [f"{section}.{a}" for a in allowed]
+                )
+            if isinstance(target.get(key), dict):
+                if not isinstance(value, Mapping):
+                    raise wrong(f"{section}.{key}", "a table", value)
+                for name, rate in value.items():
+                    if name not in target[key]:
+                        raise _unknown(f"key in {section}.{key}", name, target[key])
+                    target[key][name] = rate
+            else:
+                target[key] = copy.deepcopy(value)
+
+
+def _unknown(what: str, name: str, known: Any) -> InputError:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(known)}"
+    return InputError(f"unknown {what}: {name}{hint}")
+
+
+def _build(tables: Tables) -> Config:
+    """Make the parts; each checks its own values."""
+    run, report = tables["run"], tables["report"]
+    task = find_task(run["task"])
+    encoder = from_table(ENCODERS, tables["encoder"], "encoder")
+    if encoder.observations != len(task.observations):
+        raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
+                    encoder.observations)  # fmt: skip
+    readout = from_table(READOUTS, tables["readout"], "readout")
+    tables["encoder"] = _filled(tables["encoder"], encoder)
+    seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
+    workers = whole(run["workers"], "run.workers", 1, 1024)
+    space = _section("space", lambda: SearchSpace(
+        encoder=encoder, readout=readout, outputs=readout.outputs(task.actions), task=task.name,
+        **tables["space"],
+    ))  # fmt: skip
+    settings = _section("evolution", lambda: Settings(**tables["evolution"]))
+    names = tables["objectives"]["names"]
+    if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
+        raise wrong("objectives.names", "a list of distinct objectives", names)
+    objectives = tuple(lookup(OBJECTIVES, n, f"objectives.names[{i}]") for i, n in enumerate(names))
+    faults = tables["resilience"]
+    known = ("model", "severity", "draws", "aggregate")
+    parameters = {k: v for k, v in faults.items() if k not in known}
+    model = from_table(MODELS, {"name": faults["model"], **parameters}, "resilience")
+    whole(report["episodes"], "report.episodes", 1, 1_000_000)
+    whole(report["draws"], "report.draws", 0, 1_000_000)
+    fault = _section("resilience", lambda: Fault(model, faults["severity"]))
+    evaluator = _section("objectives", lambda: Evaluator(
+        task, seed, starts=tables["objectives"]["starts"], draws=faults["draws"],
+        faults=(fault,), aggregate=faults["aggregate"], feasible=tables["objectives"]["feasible"],
+        objectives=objectives, workers=workers,
+    ))  # fmt: skip
+    return Config(tables, task, space, settings, evaluator, objectives)
+
+
+def _filled(table: dict[str, Any], part: Any) -> dict[str, Any]:
+    """Complete a part's table with the defaults it used, so that the file says everything."""
+    return {**table, **to_table(part)}
+
+
+def _section(name: str, make: Any) -> Any:
+    """Put the section's name before the complaint of the part it configures."""
+    try:
+        return make()
+    except InputError as error:
+        raise InputError(f"{name}.{error}") from None

@@ -1,0 +1,177 @@
+"""Running an evolution into its run directory: progress, checkpoints, Ctrl-C, results."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from evo import ObjectiveSpec, State, evolve
+from experiments.config import Config
+from experiments.manifest import manifest
+from experiments.progress import Progress, duration
+from experiments.run_directory import smallest_solving, write_checkpoint, write_results
+from experiments.tables import aligned
+from neuro import load
+
+CHECKPOINT_SECONDS = 5.0
+"""Least time between checkpoints: one takes a few milliseconds, at most 2 % of the run."""
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a request that is asked for; the second one is the usual.
+
+    Yields
+    ------
+    callable
+        True once a stop has been requested.
+    """
+    requested = False
+
+    def request(signum: int, frame: Any) -> None:
+        nonlocal requested
+        requested = True
+        signal.signal(signal.SIGINT, previous)
+        print(
+            "\nstopping after this generation; again to abort at once", file=sys.stderr, flush=True
+        )
+
+    try:
+        previous = signal.signal(signal.SIGINT, request)
+    except ValueError:  # not in the main thread: nobody can press Ctrl-C here
+        yield lambda: False
+        return
+    try:
+        yield lambda: requested
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def run_evolution(
+    config: Config, path: Path, state: State | None = None
+) -> tuple[dict[str, Any], str, int]:
+    """Evolve into a run directory, from the start or from a state, and describe the outcome."""
+    specs = [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
+    known = {"task": config.task.name, "seed": config.seed}
+    with manifest(path / "manifest.json", **known) as table:
+        begun = time.perf_counter()
+        watcher = _Watcher(config, path)
+        with interruptible() as should_stop:
+            result = evolve(
+                config.evaluator, config.space, specs, config.settings, seed=config.seed,
+                callback=watcher, should_stop=should_stop, state=state,
+            )  # fmt: skip
+        watcher.progress.close()
+        seconds = time.perf_counter() - begun
+        final = result.state
+        write_checkpoint(path, final)
+        rows = write_results(path, config, final)
+        last = final.history[-1]
+        outcome = {
+            "run_dir": str(path),
+            "seed": config.seed,
+            "generations": final.generation,
+            "evaluations": final.evaluations,
+            "env_steps": final.steps,
+            "wall_seconds": round(seconds, 3),
+            "front_size": len(rows),
+            "hypervolume": last["hypervolume"],
+            "best_score": rows[0].get("score_held_out") if rows else None,
+            "stopped_by": result.stopped_by,
+        }
+        table |= {k: v for k, v in outcome.items() if k not in ("run_dir", "wall_seconds")}
+        table["evolution_seconds"] = outcome["wall_seconds"]
+        table["resumed"] = state is not None
+    if rows:
+        draw_pictures(path, config, rows)
+    code = 130 if result.stopped_by == "interrupt" else 0
+    return outcome, describe(config, outcome, rows), code
+
+
+class _Watcher:
+    """Called after every generation: progress line and checkpoint."""
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self.path = path
+        self.total = config.settings.generations
+        budget = config.settings.evaluations
+        if budget is not None:
+            self.total = min(self.total, max(0, budget // config.settings.population - 1))
+        self.progress = Progress(self.total + 1)
+        self.begun = time.perf_counter()
+        self.saved = -CHECKPOINT_SECONDS  # so that the first generation is kept at once
+        self.before: int | None = None
+
+    def __call__(self, state: State) -> None:
+        now = time.perf_counter()
+        if self.before is None:
+            self.before = state.evaluations
+        rate = (state.evaluations - self.before) / max(now - self.begun, 1e-9)
+        last = state.history[-1]
+        best = f"best {last['best_score']:.1f}  " if "best_score" in last else ""
+        self.progress.update(
+            state.generation + 1,
+            f"generation {state.generation}/{self.total}  {best}front {last['front_size']}  "
+            f"hypervolume {last['hypervolume']:.4f}  {rate:.0f} evaluations/s",
+        )
+        if now - self.saved > CHECKPOINT_SECONDS:
+            write_checkpoint(self.path, state)
+            self.saved = time.perf_counter()
+
+
+def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> None:
+    """Draw the front, its best and smallest network, and an episode of the best."""
+    from experiments import plots
+    from fitness import episode_seeds, record_episode
+
+    if {"score", "size", "resilience"} <= rows[0].keys():
+        plots.save_figure(plots.pareto_figure(rows, config.task), path / "pareto.png")
+    best = load(path / rows[0]["file"])
+    names = config.task.observations
+    plots.save_figure(plots.network_figure(best, names), path / "network.png")
+    small = smallest_solving(rows, config.task.solved_at)
+    if small is not None:
+        network = load(path / small["file"])
+        plots.save_figure(plots.network_figure(network, names), path / "smallest.png")
+    episode = record_episode(best, config.task, episode_seeds(config.seed, "held-out", 1)[0])
+    plots.save_figure(plots.raster_figure(episode, best, config.task), path / "raster.png")
+
+
+def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """Write the outcome for people: the front as a table, and what to remember."""
+    lines = []
+    if rows:
+        names = [o.name for o in config.objectives]
+        header = ["file", "neurons", "synapses"]
+        header += [f"{n}{suffix}" for n in names for suffix in ("", " held out") if n != "size"]
+        body = []
+        for r in rows:
+            pairs = [(r[n], r[f"{n}_held_out"]) for n in names if n != "size"]
+            body.append([r["file"], r["neurons"], r["synapses"], *(v for p in pairs for v in p)])
+        lines += [aligned(body, header), ""]
+        small = smallest_solving(rows, config.task.solved_at)
+        if small is not None:
+            size = small["neurons"] + small["synapses"]
+            lines.append(
+                f"smallest solving {config.task.name}: {small['file']}, size {size} "
+                f"({small['neurons']} neurons + {small['synapses']} synapses)"
+            )
+    else:
+        lines.append(
+            f"no network reached {config.evaluator.feasible:g} of solved "
+            f"({config.task.solved_at:g}); try more generations"
+        )
+    lines.append(
+        f"{outcome['evaluations']} evaluations, {outcome['env_steps']:,} environment steps in "
+        f"{duration(outcome['wall_seconds'])}; hypervolume {outcome['hypervolume']:.4f}; "
+        f"stopped by {outcome['stopped_by']}"
+    )
+    lines.append(f"run directory: {outcome['run_dir']}")
+    if outcome["stopped_by"] == "interrupt":
+        lines.append(f"go on with: tardigrade resume {outcome['run_dir']}")
+    return "\n".join(lines)

@@ -1,0 +1,251 @@
+"""Pictures: Pareto front, network graph, raster, degradation curves.
+
+Matplotlib is used without pyplot: figures then carry no global state and need no display.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from fitness import EpisodeRecording, Task
+from neuro import Network
+from neuro.errors import InputError, wrong
+
+# A palette that stays apart in the common forms of colour blindness (Okabe & Ito 2008).
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7f7f7f"
+COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure, atomically; the ending of the name chooses the format."""
+    target = Path(path)
+    if target.suffix.lower() not in FORMATS:
+        raise wrong("--out", f"a name that ends in {', '.join(FORMATS)}", target.name)
+    # Not a leading dot: matplotlib reads the format from the name's ending.
+    temporary = target.with_name(f".{target.stem}.partial{target.suffix}")
+    try:
+        # Fixed ids and no date: the same figure is the same file.
+        with rc_context({"svg.hashsalt": "tardigrade", "svg.fonttype": "none"}):
+            undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+            figure.savefig(temporary, dpi=150, metadata=undated[target.suffix.lower()])
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+    return target
+
+
+def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
+    """Draw a front: size against resilience, both as held out; colour is the score."""
+    figure = _figure(6.4, 4.4)
+    axes = figure.add_subplot()
+    size = [r["neurons"] + r["synapses"] for r in rows]
+    trained = [r["resilience"] for r in rows]
+    held_out = [r["resilience_held_out"] for r in rows]
+    score = [r["score_held_out"] for r in rows]
+    axes.vlines(size, held_out, trained, color=GREY, lw=0.8, alpha=0.6, zorder=1)
+    axes.scatter(size, trained, s=26, facecolors="none", edgecolors=GREY, zorder=2)
+    points = axes.scatter(size, held_out, c=score, s=46, cmap="viridis", zorder=3)
+    figure.colorbar(points, label=f"score, held out (solved at {task.solved_at:g})")
+    axes.set_xlabel("size: neurons + synapses")
+    axes.set_ylabel("resilience: score kept under faults / solved")
+    axes.set_title(f"{task.name}: final front, {len(rows)} networks")
+    handles = [
+        Line2D([], [], marker="o", ls="", color=BLUE, label="held-out faults"),
+        Line2D([], [], marker="o", ls="", mfc="none", mec=GREY, label="faults selected on"),
+    ]
+    axes.legend(handles=handles, loc="lower right", frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    return figure
+
+
+def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
+    """Draw a network: inputs left, outputs right, hidden neurons between by distance.
+
+    Colour is the sign of a weight, width its size, the label its delay in ticks.
+    """
+    places, labels, colours = _layout(network, names)
+    rows = max(sum(1 for x, _ in places.values() if x == column) for column in (0.0, 1.0, 2.0))
+    figure = _figure(7.2, max(3.2, 0.42 * rows + 1.0))
+    axes = figure.add_subplot()
+    graph = nx.MultiDiGraph()
+    graph.add_nodes_from(places)
+    s, i = network.synapses, network.input_synapses
+    top = np.abs(network.weights).max(initial=1e-12)
+    edges = [
+        (("channel", c), p, w, "")
+        for c, p, w in zip(i.channel.tolist(), i.post.tolist(), i.weight.tolist(), strict=True)
+    ] + [
+        (a, b, w, str(d))
+        for a, b, w, d in zip(
+            s.pre.tolist(), s.post.tolist(), s.weight.tolist(), s.delay.tolist(), strict=True
+        )
+    ]
+    for number, (pre, post, weight, text) in enumerate(edges):
+        graph.add_edge(pre, post)
+        bend = 0.12 + 0.05 * (number % 3)
+        nx.draw_networkx_edges(
+            graph, places, edgelist=[(pre, post)], ax=axes, node_size=420,
+            width=0.6 + 2.6 * abs(weight) / top, alpha=0.8, arrowsize=11,
+            edge_color=BLUE if weight >= 0 else VERMILION,
+            connectionstyle=f"arc3,rad={bend}",
+        )  # fmt: skip
+        if text and pre != post:
+            (x0, y0), (x1, y1) = places[pre], places[post]
+            # arc3 bends towards the right-hand side of the way by half of rad.
+            x, y = (x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 - bend * (x1 - x0) / 2
+            axes.text(x, y, text, fontsize=7, ha="center", va="center", color="#333333",
+                      bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"})  # fmt: skip
+    nx.draw_networkx_nodes(
+        graph, places, ax=axes, node_size=420, node_color=[colours[n] for n in graph],
+        edgecolors="#333333", linewidths=0.8,
+    )  # fmt: skip
+    for node, text in labels.items():
+        x, y = places[node]
+        column = places[node][0]
+        if column == 0.0:
+            axes.text(x - 0.09, y, text, ha="right", va="center", fontsize=8)
+        elif column == 2.0:
+            axes.text(x + 0.09, y, text, ha="left", va="center", fontsize=8)
+        else:
+            axes.text(x, y, text, ha="center", va="center", fontsize=7)
+    axes.set_xlim(-0.75, 2.6)
+    axes.margins(y=0.12)
+    axes.set_title(
+        f"{len(network.neurons)} neurons, {len(s) + len(i)} synapses   "
+        "(blue +, red −, width |weight|, number = delay in ticks)",
+        fontsize=9,
+    )
+    axes.set_axis_off()
+    return figure
+
+
+def _layout(
+    network: Network, names: Sequence[str]
+) -> tuple[dict[Any, tuple[float, float]], dict[Any, str], dict[Any, str]]:
+    """Places, labels and colours of neurons and of used channels."""
+    encoder = network.encoder
+    left: list[Any] = network.inputs.tolist()
+    labels: dict[Any, str] = {}
+    if encoder is not None and encoder.graded:
+        used = sorted(set(network.input_synapses.channel.tolist()))
+        left = [("channel", c) for c in used]
+        for c in used:
+            labels["channel", c] = names[c] if c < len(names) else "1"
+    else:
+        for c, j in enumerate(left):
+            sign = "−+"[c % 2]
+            known = len(left) == 2 * len(names)
+            labels[j] = f"{names[c // 2]} {sign}" if known else f"input {c}"
+    outputs = network.outputs.tolist()
+    hidden = [j for j in range(len(network.neurons)) if j not in {*left, *outputs}]
+    places: dict[Any, tuple[float, float]] = {}
+    colours: dict[Any, str] = {}
+    for x, column, colour in ((0.0, left, "#cfe3f2"), (1.0, hidden, "#eeeeee"),
+                              (2.0, outputs, "#f8dfc3")):  # fmt: skip
+        for row, node in enumerate(column):
+            # Hidden neurons zigzag, so that edges between them can be told apart.
+            shift = 0.22 * ((row % 3) - 1) if x == 1.0 else 0.0
+            places[node] = (x + shift, -(row + 0.5) / max(1, len(column)))
+            colours[node] = colour
+    for number, j in enumerate(outputs):
+        labels[j] = f"action {number}"
+    for j in hidden:
+        labels[j] = str(j)
+    return places, labels, colours
+
+
+def raster_figure(
+    recording: EpisodeRecording, network: Network, task: Task, *, decisions: int = 40
+) -> Figure:
+    """Draw the beginning of an episode: what was seen, who fired, what was done."""
+    shown = min(decisions, len(recording.actions))
+    ticks = len(recording.spikes) // len(recording.actions)
+    figure = _figure(8.0, 6.0)
+    seen, fired, done = figure.subplots(
+        3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 4, 0.8]}
+    )
+    at = np.arange(shown) * ticks * network.dt
+    for c, name in enumerate(task.observations):
+        share = recording.observations[:shown, c] / task.scale[c]
+        seen.plot(at, share, drawstyle="steps-post", label=name, color=COLOURS[c % len(COLOURS)])
+    seen.set_ylabel("value / scale")
+    seen.legend(ncols=len(task.observations), fontsize=8, frameon=False, loc="upper right")
+    spikes = recording.spikes[: shown * ticks]
+    inputs, outputs = set(network.inputs.tolist()), set(network.outputs.tolist())
+    for j in range(spikes.shape[1]):
+        when = np.flatnonzero(spikes[:, j]) * network.dt
+        colour = BLUE if j in inputs else VERMILION if j in outputs else "black"
+        fired.vlines(when, j - 0.4, j + 0.4, color=colour, lw=0.8)
+    fired.set_ylim(spikes.shape[1] - 0.5, -0.5)
+    fired.set_ylabel("neuron")
+    fired.yaxis.set_major_locator(MaxNLocator(integer=True))
+    handles = [
+        Line2D([], [], color=c, label=t)
+        for c, t in ((BLUE, "input"), ("black", "hidden"), (VERMILION, "output"))
+    ]
+    fired.legend(handles=handles, fontsize=8, frameon=False, ncols=3, loc="upper right")
+    done.step(at, recording.actions[:shown], where="post", color="black")
+    done.set_ylabel("action")
+    done.set_yticks(range(task.actions))
+    done.set_xlabel("time in the network, ms")
+    done.set_xlim(0, shown * ticks * network.dt)
+    seen.set_title(
+        f"{task.name}: first {shown} of {len(recording.actions)} decisions, "
+        f"score {recording.score:g}"
+    )
+    return figure
+
+
+def degradation_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
+    """Draw score against severity, one panel per fault model, one colour per network.
+
+    Line: mean; dark band: its 95 % interval; light band: 5 % to 95 % of draws.
+    """
+    models = list(dict.fromkeys(r["model"] for r in rows))
+    networks = list(dict.fromkeys(r["network"] for r in rows))
+    figure = _figure(4.4 * len(models), 3.8)
+    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    for panel, model in zip(panels, models, strict=True):
+        for number, name in enumerate(networks):
+            mine = [r for r in rows if r["model"] == model and r["network"] == name]
+            x = [r["severity"] for r in mine]
+            colour = COLOURS[number % len(COLOURS)]
+            panel.fill_between(x, [r["q05"] for r in mine], [r["q95"] for r in mine],
+                               color=colour, alpha=0.12, lw=0)  # fmt: skip
+            panel.fill_between(x, [r["mean_low"] for r in mine], [r["mean_high"] for r in mine],
+                               color=colour, alpha=0.4, lw=0)  # fmt: skip
+            panel.plot(x, [r["mean"] for r in mine], "o-", ms=3.5, color=colour, label=name)
+            panel.axhline(mine[0]["golden"], color=colour, ls=":", lw=1)
+        panel.axhline(task.solved_at, color=GREY, ls="--", lw=1)
+        positive = [v for v in x if v > 0]
+        if positive and max(positive) / min(positive) >= 30:
+            # Linear around zero, so that severity 0 can be shown with the decades.
+            panel.set_xscale("symlog", linthresh=min(positive)) if 0 in x else panel.set_xscale(
+                "log"
+            )
+        panel.set_xlabel(mine[0]["severity_meaning"])
+        panel.set_title(model)
+        panel.grid(alpha=0.25)
+    panels[0].set_ylabel("score (dashed: solved, dotted: without faults)")
+    panels[0].legend(fontsize=7, frameon=False, loc="lower left")
+    return figure

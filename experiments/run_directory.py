@@ -1,0 +1,134 @@
+"""The run directory: everything an evolution leaves behind.
+
+``docs/run-directory.md`` describes the files. All but the manifest are the same, byte for
+byte, whenever the same configuration is run.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evo import State, decode, dump_state, load_state
+from evo.individual import Individual
+from experiments.config import Config
+from experiments.manifest import tool_version
+from experiments.tables import write_csv
+from neuro import Network, prune, save
+from neuro.errors import InputError
+from neuro.files import write_atomically
+
+CHECKPOINT = Path("checkpoint") / "state.npz"
+
+
+def create(out: str | None, task: str) -> Path:
+    """Make a new run directory; an existing one is never overwritten.
+
+    Raises
+    ------
+    InputError
+        It exists and is not empty, or cannot be made.
+    """
+    name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+    path = Path(out) if out else _unused(Path("runs") / name)
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(f"{path}: expected a new or empty directory, got one with files in it")
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
+    if not os.access(path, os.W_OK):
+        raise InputError(f"{path}: cannot be written: Permission denied")
+    return path
+
+
+def _unused(path: Path) -> Path:
+    candidate, count = path, 1
+    while candidate.exists():
+        count += 1
+        candidate = path.with_name(f"{path.name}-{count}")
+    return candidate
+
+
+def write_checkpoint(path: Path, state: State) -> None:
+    """Write what resuming needs."""
+    (path / CHECKPOINT).parent.mkdir(exist_ok=True)
+    write_atomically(path / CHECKPOINT, dump_state(state))
+
+
+def read_checkpoint(path: Path) -> State:
+    """Read what `write_checkpoint` wrote."""
+    file = path / CHECKPOINT
+    try:
+        return load_state(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from None
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def front_networks(config: Config, state: State) -> list[tuple[Individual, Network]]:
+    """The final front as pruned networks: best score first, then resilience, then size.
+
+    The order uses only what was selected on, so that held-out results of the first network
+    are not a choice made with hindsight.
+    """
+    names = [o.name for o in config.objectives]
+
+    def key(individual: Individual) -> tuple[float, ...]:
+        worth = dict(zip(names, individual.fitness.wvalues, strict=True))
+        first = [worth.pop(name) for name in ("score", "resilience") if name in worth]
+        return tuple(-w for w in [*first, *worth.values()])
+
+    provenance = {"tool": f"tardigrade {tool_version()}", "seed": config.seed}
+    ordered = sorted(state.front, key=key)
+    return [
+        (i, replace(prune(decode(i.genome, config.space)), provenance=provenance)) for i in ordered
+    ]
+
+
+def write_results(path: Path, config: Config, state: State) -> list[dict[str, Any]]:
+    """Write history and front, the latter measured again on held-out starts and faults.
+
+    Returns
+    -------
+    list of dict
+        The rows of front.csv.
+    """
+    history = list(state.history)
+    write_csv(path / "history.csv", history, list(history[0]))
+    found = front_networks(config, state)
+    names = [o.name for o in config.objectives]
+    columns = ["file", "neurons", "synapses", *names, *(f"{n}_held_out" for n in names)]
+    rows = []
+    if found:
+        held_out = config.held_out()([network for _, network in found])
+        (path / "front").mkdir(exist_ok=True)
+        for old in (path / "front").glob("*.json"):
+            old.unlink()
+        for number, (individual, network) in enumerate(found):
+            file = f"front/{number:03d}.json"
+            save(network, path / file)
+            values = held_out.objectives[number].tolist()
+            rows.append(
+                {
+                    "file": file,
+                    "neurons": len(network.neurons),
+                    "synapses": len(network.synapses) + len(network.input_synapses),
+                    **dict(zip(names, individual.fitness.values, strict=True)),
+                    **{f"{n}_held_out": v for n, v in zip(names, values, strict=True)},
+                }
+            )
+    write_csv(path / "front.csv", rows, columns)
+    return rows
+
+
+def smallest_solving(rows: list[dict[str, Any]], solved_at: float) -> dict[str, Any] | None:
+    """Pick the smallest network whose held-out score counts as solved."""
+    solving = [r for r in rows if r.get("score_held_out", -np.inf) >= solved_at]
+    return min(solving, key=lambda r: r["neurons"] + r["synapses"]) if solving else None
