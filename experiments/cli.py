@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
+    options.typed = list(sys.argv[1:] if arguments is None else arguments)
     if options.version:
         from experiments.manifest import tool_version
 

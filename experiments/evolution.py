@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,15 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def run_evolution(
-    config: Config, path: Path, state: State | None = None
+    config: Config, path: Path, command: Sequence[str], state: State | None = None
 ) -> tuple[dict[str, Any], str, int]:
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
     specs = [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
-    known = {"task": config.task.name, "seed": config.seed}
+    known = {
+        "command": ["tardigrade", *command],
+        "task": config.task.name,
+        "seed": config.seed,
+    }
     with manifest(path / "manifest.json", **known) as table:
         begun = time.perf_counter()
         watcher = _Watcher(config, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def parse_severities(text: str) -> tuple[float, ...]:
 
 
 def run_study(
-    campaign: Campaign, networks: Mapping[str, Network], out: str
+    campaign: Campaign, networks: Mapping[str, Network], out: str, command: Sequence[str]
 ) -> tuple[dict[str, Any], str]:
     """Run a campaign on networks by name and write the results into a new directory."""
     from experiments import plots
@@ -64,7 +64,11 @@ def run_study(
     progress = Progress(total)
     rows: list[dict[str, Any]] = []
     summary: list[dict[str, Any]] = []
-    known = {"task": campaign.task.name, "seed": campaign.seed}
+    known = {
+        "command": ["tardigrade", *command],
+        "task": campaign.task.name,
+        "seed": campaign.seed,
+    }
     with manifest(path / "manifest.json", **known) as table:
         for name, network in networks.items():
 

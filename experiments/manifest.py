@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,14 +58,13 @@ def processor() -> str:
 def manifest(path: Path, **known: Any) -> Iterator[dict[str, Any]]:
     """Collect a manifest while work is done, and write it at the end.
 
-    Command, start, end, wall and CPU seconds, versions and platform are filled in; the caller
-    adds the rest to the yielded table.
+    Start, end, wall and CPU seconds, versions and platform are filled in; the caller adds the
+    rest to the yielded table.
     """
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     table: dict[str, Any] = {
         "format": "tardigrade-manifest",
         "version": 1,
-        "command": ["tardigrade", *sys.argv[1:]],
         **known,
     }
     yield table

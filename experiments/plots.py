@@ -102,19 +102,23 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
     ]
     for number, (pre, post, weight, text) in enumerate(edges):
         graph.add_edge(pre, post)
-        bend = 0.12 + 0.05 * (number % 3)
+        style = {
+            "edgelist": [(pre, post)],
+            "ax": axes,
+            "connectionstyle": f"arc3,rad={0.12 + 0.05 * (number % 3)}",
+            "node_size": 420,
+        }
         nx.draw_networkx_edges(
-            graph, places, edgelist=[(pre, post)], ax=axes, node_size=420,
-            width=0.6 + 2.6 * abs(weight) / top, alpha=0.8, arrowsize=11,
+            graph, places, **style, width=0.6 + 2.6 * abs(weight) / top, alpha=0.8, arrowsize=11,
             edge_color=BLUE if weight >= 0 else VERMILION,
-            connectionstyle=f"arc3,rad={bend}",
         )  # fmt: skip
-        if text and pre != post:
-            (x0, y0), (x1, y1) = places[pre], places[post]
-            # arc3 bends towards the right-hand side of the way by half of rad.
-            x, y = (x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 - bend * (x1 - x0) / 2
-            axes.text(x, y, text, fontsize=7, ha="center", va="center", color="#333333",
-                      bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"})  # fmt: skip
+        if text:
+            del style["edgelist"]
+            only = nx.MultiDiGraph([(pre, post)])
+            nx.draw_networkx_edge_labels(
+                only, places, {(pre, post, 0): text}, **style, font_size=7, rotate=False,
+                label_pos=0.4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
+            )  # fmt: skip
     nx.draw_networkx_nodes(
         graph, places, ax=axes, node_size=420, node_color=[colours[n] for n in graph],
         edgecolors="#333333", linewidths=0.8,
@@ -132,7 +136,7 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
     axes.margins(y=0.12)
     axes.set_title(
         f"{len(network.neurons)} neurons, {len(s) + len(i)} synapses   "
-        "(blue +, red −, width |weight|, number = delay in ticks)",
+        "(blue +, orange −, width |weight|, number = delay in ticks)",
         fontsize=9,
     )
     axes.set_axis_off()

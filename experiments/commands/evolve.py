@@ -49,4 +49,4 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     config = resolve(options.source, overrides)
     path = create(options.out, config.task.name)
     write_atomically(path / "config.toml", config.to_toml())
-    return run_evolution(config, path)
+    return run_evolution(config, path, options.typed)

@@ -74,4 +74,4 @@ def run(options: Namespace) -> tuple[Any, str]:
         site=FaultSite(options.site),
         workers=options.workers if options.workers is not None else os.cpu_count() or 1,
     )
-    return run_study(campaign, networks, options.out)
+    return run_study(campaign, networks, options.out, options.typed)

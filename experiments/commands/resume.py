@@ -27,4 +27,4 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     path = Path(options.directory)
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)
-    return run_evolution(config, path, read_checkpoint(path))
+    return run_evolution(config, path, options.typed, read_checkpoint(path))
