@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.jit import kernel
+from neuro.jit import inlined, kernel
 from neuro.program import Program
 
 
@@ -169,13 +169,17 @@ class Copies(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """State and per-lane parameters of L lanes, flat with index ``row * L + lane``."""
+    """State and per-lane parameters of L lanes, flat with index ``row * L + lane``.
+
+    `flags` is `fired` seen eight lanes at a time.
+    """
 
     v: NDArray[np.float64]
     g: NDArray[np.float64]
     held: NDArray[np.int64]
     arriving: NDArray[np.float64]
     fired: NDArray[np.uint8]
+    flags: NDArray[np.uint64]
     v_threshold: NDArray[np.float64]
     weight: NDArray[np.float64]
     in_weight: NDArray[np.float64]
@@ -186,12 +190,14 @@ class Lanes(NamedTuple):
 def new_lanes(p, width):
     """Allocate the arrays of `width` lanes (a multiple of 8)."""
     n = len(p.al)
+    fired = np.zeros(n * width, dtype=np.uint8)
     return Lanes(
         np.zeros(n * width),
         np.zeros(n * width),
         np.zeros(n * width, dtype=np.int64),
         np.zeros(n * p.ring * width),
-        np.zeros(n * width, dtype=np.uint8),
+        fired,
+        fired.view(np.uint64),
         np.zeros(n * width),
         np.zeros(len(p.weight) * width),
         np.zeros(len(p.in_weight) * width),
@@ -238,7 +244,39 @@ def move_lane(p, x, width, to, source):
         x.in_weight[e * width + to] = x.in_weight[e * width + source]
 
 
-@kernel
+@inlined
+def sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory, subtract, full):
+    """Update one neuron in all lanes.
+
+    `full` is a literal: where it is False, the compiler leaves out what neurons without
+    synaptic current, floor, refractory time and subtraction do not need. Selections instead of
+    branches, so that eight lanes take one instruction.
+    """
+    for lane in range(lanes):
+        i = base + lane
+        total = x.arriving[row + lane]
+        x.arriving[row + lane] = 0.0
+        if full:
+            total = x.g[i] * be + total
+            x.g[i] = total
+        v = v_leak + (x.v[i] - v_leak) * al + (total + x.ext[i])
+        threshold = x.v_threshold[i]
+        if full:
+            v = v_min if v < v_min else v
+            held = x.held[i]
+            free = held <= 0
+            fires = free & (v >= threshold)
+            after = v - (threshold - v_reset) if subtract else v_reset
+            v = after if fires else v
+            x.v[i] = v if free else x.v[i]
+            x.held[i] = refractory if fires else (0 if free else held - 1)
+        else:
+            fires = v >= threshold
+            x.v[i] = v_reset if fires else v
+        x.fired[i] = np.uint8(1) if fires else np.uint8(0)
+
+
+@inlined
 def tick_lanes(p, x, width, active, k):
     """Advance the first `active` of `width` lanes by tick `k`; ``x.ext`` holds input + bias."""
     n = len(p.al)
@@ -248,29 +286,18 @@ def tick_lanes(p, x, width, active, k):
         base = np.uint64(j) * stride
         al, be, v_leak, v_reset = p.al[j], p.be[j], p.v_leak[j], p.v_reset[j]
         v_min, refractory, subtract = p.v_min[j], p.refractory[j], p.subtract[j]
-        # Selections instead of branches: every lane does the same work, eight at a time.
-        for lane in range(lanes):
-            i = base + lane
-            g = x.g[i] * be + x.arriving[row + i]
-            x.arriving[row + i] = 0.0
-            x.g[i] = g
-            total = g + x.ext[i]
-            v = v_leak + (x.v[i] - v_leak) * al + total
-            v = v_min if v < v_min else v
-            held, threshold = x.held[i], x.v_threshold[i]
-            free = held <= 0
-            fires = free & (v >= threshold)
-            after = v - (threshold - v_reset) if subtract else v_reset
-            v = after if fires else v
-            x.v[i] = v if free else x.v[i]
-            x.held[i] = refractory if fires else (0 if free else held - 1)
-            x.fired[i] = np.uint8(1) if fires else np.uint8(0)
-    flags = x.fired.view(np.uint64)
-    words = (width + 7) // 8
+        if be == 0.0 and v_min == -np.inf and refractory == 0 and not subtract:
+            sweep(x, base, row + base, lanes, al, be, v_leak, v_reset, v_min, refractory,
+                  subtract, False)  # fmt: skip
+        else:
+            sweep(x, base, row + base, lanes, al, be, v_leak, v_reset, v_min, refractory,
+                  subtract, True)  # fmt: skip
+    words = stride // np.uint64(8)
     for j in range(n):
         any_fired = np.uint64(0)
-        for w in range(j * words, (j + 1) * words):
-            any_fired |= flags[w]
+        first_word = np.uint64(j) * words
+        for w in range(words):
+            any_fired |= x.flags[first_word + w]
         if any_fired != 0:
             base = np.uint64(j) * stride
             for e in range(p.first[j], p.first[j + 1]):
@@ -361,6 +388,9 @@ def roll_out(
     channel_pulses = np.zeros((p.channels, words), dtype=np.uint64)
     current = np.zeros(p.channels * width)
     pulses = np.zeros(p.channels * words * width, dtype=np.uint64)
+    # Most channels are silent in most ticks: input rows are rewritten only around pulses.
+    any_pulse = np.zeros(p.channels * words, dtype=np.uint64)
+    was_pulsing = np.zeros(p.channels, dtype=np.bool_)
     counts = np.zeros(len(p.outputs) * width, dtype=np.int64)
     lane_counts = np.zeros(len(p.outputs), dtype=np.int64)
     job = np.zeros(width, dtype=np.int64)
@@ -374,6 +404,8 @@ def roll_out(
     start_tick = 0
     while active > 0:
         lanes = np.uint64(active)
+        any_pulse[:] = 0
+        was_pulsing[:] = False
         for lane in range(active):
             channel_current[:] = 0.0
             channel_pulses[:] = 0
@@ -383,17 +415,21 @@ def roll_out(
                 current[c * width + lane] = channel_current[c]
                 for w in range(words):
                     pulses[(c * words + w) * width + lane] = channel_pulses[c, w]
+                    any_pulse[c * words + w] |= channel_pulses[c, w]
         constant_input_lanes(p, x, width, active, current)
         counts[:] = 0
         for t in range(ticks):
             bit = np.uint64(t % 64)
             for c in range(len(p.inputs)):
-                to = np.uint64(p.inputs[c]) * stride
-                mask = np.uint64(c * words + t // 64) * stride
-                bias = p.bias[p.inputs[c]]
-                for lane in range(lanes):
-                    pulse = (pulses[mask + lane] >> bit) & np.uint64(1)
-                    x.ext[to + lane] = (p.gain if pulse else 0.0) + bias
+                pulsing = (any_pulse[c * words + t // 64] >> bit) & np.uint64(1)
+                if pulsing or was_pulsing[c]:
+                    to = np.uint64(p.inputs[c]) * stride
+                    mask = np.uint64(c * words + t // 64) * stride
+                    bias = p.bias[p.inputs[c]]
+                    for lane in range(lanes):
+                        pulse = (pulses[mask + lane] >> bit) & np.uint64(1)
+                        x.ext[to + lane] = (p.gain if pulse else 0.0) + bias
+                was_pulsing[c] = pulsing != 0
             tick_lanes(p, x, width, active, start_tick + t)
             for o in range(len(p.outputs)):
                 source = np.uint64(p.outputs[o]) * stride
