@@ -56,7 +56,7 @@ def run_evolution(
     config: Config, path: Path, command: Sequence[str], state: State | None = None
 ) -> tuple[dict[str, Any], str, int]:
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
-    specs = [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
+    specs = objective_specs(config)
     known = {
         "command": ["tardigrade", *command],
         "task": config.task.name,
@@ -95,6 +95,11 @@ def run_evolution(
         draw_pictures(path, config, rows)
     code = 130 if result.stopped_by == "interrupt" else 0
     return outcome, describe(config, outcome, rows), code
+
+
+def objective_specs(config: Config) -> list[ObjectiveSpec]:
+    """Tell the engine what it needs to know of the objectives."""
+    return [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
 
 
 class _Watcher:

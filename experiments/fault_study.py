@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from experiments.directories import new_directory
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
 from experiments.tables import aligned, write_csv
 from fitness import Campaign, Outcome
 from neuro import Network
-from neuro.errors import InputError, wrong
+from neuro.errors import wrong
 from neuro.network_file import to_json
 from neuro.specs import to_table
 
@@ -59,7 +60,7 @@ def run_study(
     from experiments import plots
     from fitness.statistics import summarise
 
-    path = _new_directory(out)
+    path = new_directory(Path(out))
     total = len(networks) * sum(len(s) for _, s in campaign.models) * campaign.draws
     progress = Progress(total)
     rows: list[dict[str, Any]] = []
@@ -137,14 +138,3 @@ def _rows(head: dict[str, Any], outcome: Outcome, campaign: Campaign) -> list[di
         }
         for k, scores in enumerate(outcome.scores)
     ]
-
-
-def _new_directory(out: str) -> Path:
-    path = Path(out)
-    try:
-        if path.is_dir() and any(path.iterdir()):
-            raise InputError(f"{path}: expected a new or empty directory, got one with files in it")
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
-    return path

@@ -6,7 +6,6 @@ byte, whenever the same configuration is run.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from evo import State, decode, dump_state, load_state
 from evo.individual import Individual
 from experiments.config import Config
+from experiments.directories import new_directory
 from experiments.manifest import tool_version
 from experiments.tables import write_csv
 from neuro import Network, prune, save
@@ -27,24 +27,10 @@ CHECKPOINT = Path("checkpoint") / "state.npz"
 
 
 def create(out: str | None, task: str) -> Path:
-    """Make a new run directory; an existing one is never overwritten.
-
-    Raises
-    ------
-    InputError
-        It exists and is not empty, or cannot be made.
-    """
-    name = f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
-    path = Path(out) if out else _unused(Path("runs") / name)
-    try:
-        if path.is_dir() and any(path.iterdir()):
-            raise InputError(f"{path}: expected a new or empty directory, got one with files in it")
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
-    if not os.access(path, os.W_OK):
-        raise InputError(f"{path}: cannot be written: Permission denied")
-    return path
+    """Make a run directory: the one asked for, else ``runs/TASK-TIMESTAMP``."""
+    if out:
+        return new_directory(Path(out))
+    return new_directory(_unused(Path("runs") / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"))
 
 
 def _unused(path: Path) -> Path:

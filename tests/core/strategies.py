@@ -180,9 +180,7 @@ def random_copies(rng: np.random.Generator, network: Network, count: int) -> Cop
     threshold = np.repeat(network.neurons.v_threshold[None, :], count, axis=0)
     threshold += rng.choice((0.0, 0.1, -0.2), threshold.shape)
     threshold[rng.random(threshold.shape) < 0.05] = np.inf
-    return Copies(
-        spread(network.synapses.weight), spread(network.input_synapses.weight), threshold
-    )
+    return Copies(spread(network.synapses.weight), spread(network.input_synapses.weight), threshold)
 
 
 def copy_as_network(network: Network, copies: Copies, f: int) -> Network:

@@ -29,32 +29,25 @@ from neuro.faults import BitFlip, DeadSynapse, Fault, Gaussian, inject
 CARTPOLE = TASKS["cartpole"]
 
 
-def twin_episode(network, task, start):
-    """Play one episode with the twin and the task's plain functions; return score and steps."""
-    twin, state, score = Twin(network), start.copy(), 0.0
+def episode(act, task, start):
+    """Play one episode with the task's plain functions; return score and steps."""
+    state, score, steps, ended = start.copy(), 0.0, 0, False
     observation = np.zeros(len(task.observations))
-    for step in range(1, task.max_steps + 1):
+    while not ended and steps < task.max_steps:
         task.observe(state, observation)
-        action, _ = twin.act(observation)
-        reward, ended = task.step(state, action)
-        score += reward
-        if ended:
-            break
-    return score, step
+        reward, ended = task.step(state, act(observation))
+        score, steps = score + reward, steps + 1
+    return score, steps
+
+
+def twin_episode(network, task, start):
+    twin = Twin(network)
+    return episode(lambda observation: twin.act(observation)[0], task, start)
 
 
 def controller_episode(controller, task, start):
-    """The same with the scalar kernel."""
     controller.reset()
-    state, score = start.copy(), 0.0
-    observation = np.zeros(len(task.observations))
-    for step in range(1, task.max_steps + 1):
-        task.observe(state, observation)
-        reward, ended = task.step(state, controller.act(observation))
-        score += reward
-        if ended:
-            break
-    return score, step
+    return episode(controller.act, task, start)
 
 
 def balancer(encoder=None):
@@ -112,9 +105,7 @@ def test_faulty_copies_equal_twins(network, seed, count):
     copies = random_copies(rng, network, count)
     starts = CARTPOLE.starts([1, 2, 3])
     copy_of, start_of = rng.integers(0, count, 9), rng.integers(0, 3, 9)
-    result = play(
-        network, CARTPOLE, starts, copies=copies, copy_of=copy_of, start_of=start_of
-    )
+    result = play(network, CARTPOLE, starts, copies=copies, copy_of=copy_of, start_of=start_of)
     for j in range(9):
         struck = copy_as_network(network, copies, copy_of[j])
         assert twin_episode(struck, CARTPOLE, starts[start_of[j]]) == (
@@ -139,7 +130,9 @@ def test_injected_faults_change_scores_as_in_the_twin(model):
     starts = CARTPOLE.starts([5])
     jobs = np.arange(4)
     result = play(network, CARTPOLE, starts, copies=copies, copy_of=jobs, start_of=jobs * 0)
-    expected = [twin_episode(copy_as_network(network, copies, f), CARTPOLE, starts[0]) for f in jobs]
+    expected = [
+        twin_episode(copy_as_network(network, copies, f), CARTPOLE, starts[0]) for f in jobs
+    ]
     assert [(s, n) for s, n in zip(result.scores, result.steps, strict=True)] == expected
     assert (result.scores != play(network, CARTPOLE, starts).scores).any()
 

@@ -68,9 +68,7 @@ def test_order_of_rows_does_not_matter(network):
 
 def test_input_arrays_are_copied():
     bias, weight = np.array([0.1, 0.2]), np.array([3.0])
-    network = build(
-        {"bias": bias}, {"pre": [0], "post": [1], "weight": weight, "delay": [1]}
-    )
+    network = build({"bias": bias}, {"pre": [0], "post": [1], "weight": weight, "delay": [1]})
     bias[0] = weight[0] = 9.0
     assert network.neurons.bias[0] == 0.1
     assert network.synapses.weight[0] == 3.0
@@ -91,10 +89,10 @@ def test_parallel_synapses_of_different_delay():
 
 
 def test_same_network_sees_every_difference():
-    settings = dict(
-        input_synapses=[(0, 0, 1.0)], inputs=[0], outputs=[1], dt=1.0, task="a",
-        encoder=Current(scale=[1.0]), readout=WinnerTakesAll(),
-    )  # fmt: skip
+    settings = {
+        "input_synapses": [(0, 0, 1.0)], "inputs": [0], "outputs": [1], "dt": 1.0, "task": "a",
+        "encoder": Current(scale=[1.0]), "readout": WinnerTakesAll(),
+    }  # fmt: skip
     base = build(2, [(0, 1, 1.0, 1)], **settings)
     assert same_network(base, build(2, [(0, 1, 1.0, 1)], **settings, provenance={"a": 1}))
     for change in (
@@ -203,5 +201,6 @@ def test_structural_keys_are_pinned():
 
 
 PINNED = [
-    "2c90a72e483bc5e8", "7a290ddaa12abce7", "a2e650419f405404", "57f53836fac3da73", "96a79b21fb9a9519",
+    "2c90a72e483bc5e8", "7a290ddaa12abce7", "a2e650419f405404",
+    "57f53836fac3da73", "96a79b21fb9a9519",
 ]  # fmt: skip

@@ -108,7 +108,7 @@ def one_neuron(**columns):
 
 
 def test_leak_towards_rest():
-    """v = v_leak + (v - v_leak) al + I; tau = 1/ln 2 ms halves the distance each tick."""
+    """With tau = 1/ln 2 ms the distance from rest halves each tick."""
     network = one_neuron(tau_mem=1.0 / np.log(2.0), v_threshold=9.0, v_leak=1.0)
     assert run_all(network, [4.0, 0.0, 0.0])[1] == pytest.approx([5.0, 3.0, 2.0])
 

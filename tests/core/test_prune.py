@@ -39,7 +39,7 @@ def only_inputs(network, ext):
     return driven
 
 
-@examples(500)
+@examples(400)
 @given(st.data())
 def test_behaviour_stays_exactly_the_same(data):
     network = data.draw(networks())
@@ -48,9 +48,7 @@ def test_behaviour_stays_exactly_the_same(data):
     kept = np.array([place[key] for key in small.neurons.key.tolist()], dtype=int)
     ext = only_inputs(network, data.draw(inputs_for(network)))
     before, after = simulate(network, ext), simulate(small, ext[:, kept])
-    assert np.array_equal(
-        after.spikes[:, small.outputs], before.spikes[:, network.outputs]
-    )
+    assert np.array_equal(after.spikes[:, small.outputs], before.spikes[:, network.outputs])
     # An input that leads nowhere is kept as a terminal only: what drove it may be gone.
     alive = reaching_an_output(network)
     for new, old in enumerate(kept.tolist()):
@@ -73,7 +71,7 @@ def test_decisions_stay_the_same(data):
             assert [row[j] for j in outputs[0]] == [small_row[j] for j in outputs[1]]
 
 
-@examples(300)
+@examples(150)
 @given(networks() | controllers())
 def test_nothing_superfluous_is_left(network):
     small = prune(network)
@@ -90,7 +88,7 @@ def test_nothing_superfluous_is_left(network):
     assert set(small.input_synapses.post.tolist()) <= on_path
 
 
-@examples(300)
+@examples(150)
 @given(networks() | controllers())
 def test_pruning_again_changes_nothing(network):
     small = prune(network)
@@ -98,7 +96,7 @@ def test_pruning_again_changes_nothing(network):
     assert small.size <= network.size
 
 
-@examples(300)
+@examples(150)
 @given(networks() | controllers())
 def test_terminals_and_settings_stay(network):
     small = prune(network)
@@ -111,7 +109,7 @@ def test_terminals_and_settings_stay(network):
     assert set(small.synapse_keys().tolist()) <= set(network.synapse_keys().tolist())
 
 
-@examples(300)
+@examples(150)
 @given(networks())
 def test_neurons_that_fire_by_themselves_stay_if_they_reach_an_output(network):
     alive = reaching_an_output(network)

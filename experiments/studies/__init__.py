@@ -1,0 +1,1 @@
+"""Studies whose results the documentation quotes; anyone can run them again."""
