@@ -171,7 +171,10 @@ class Copies(NamedTuple):
 class Lanes(NamedTuple):
     """State and per-lane parameters of L lanes, flat with index ``row * L + lane``.
 
-    `flags` is `fired` seen eight lanes at a time.
+    `flags` is `fired` seen eight lanes at a time. ``idle[j]`` says that the last tick of neuron
+    j changed nothing in any lane, so that without new input the next one will not either;
+    ``arrived[k % R * N + j]`` that something arrives at it in tick k. Whoever changes ``ext`` or
+    a lane's state clears `idle`.
     """
 
     v: NDArray[np.float64]
@@ -184,6 +187,8 @@ class Lanes(NamedTuple):
     weight: NDArray[np.float64]
     in_weight: NDArray[np.float64]
     ext: NDArray[np.float64]
+    idle: NDArray[np.bool_]
+    arrived: NDArray[np.bool_]
 
 
 @kernel
@@ -202,6 +207,8 @@ def new_lanes(p, width):
         np.zeros(len(p.weight) * width),
         np.zeros(len(p.in_weight) * width),
         np.zeros(n * width),
+        np.zeros(n, dtype=np.bool_),
+        np.zeros(n * p.ring, dtype=np.bool_),
     )
 
 
@@ -209,6 +216,7 @@ def new_lanes(p, width):
 def load_lane(p, x, width, lane, copies, f):
     """Put lane `lane` to rest with the parameters of copy `f`."""
     n = len(p.al)
+    x.idle[:] = False
     for j in range(n):
         i = j * width + lane
         x.v[i] = p.v_leak[j]
@@ -228,6 +236,7 @@ def load_lane(p, x, width, lane, copies, f):
 def move_lane(p, x, width, to, source):
     """Copy a lane over another and silence the first, so that active lanes stay in front."""
     n = len(p.al)
+    x.idle[:] = False
     for j in range(n):
         a, b = j * width + to, j * width + source
         x.v[a] = x.v[b]
@@ -250,8 +259,9 @@ def sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory, subtr
 
     `full` is a literal: where it is False, the compiler leaves out what neurons without
     synaptic current, floor, refractory time and subtraction do not need. Selections instead of
-    branches, so that eight lanes take one instruction.
+    branches, so that eight lanes take one instruction. Returns whether any lane changed.
     """
+    changed = False
     for lane in range(lanes):
         i = base + lane
         total = x.arriving[row + lane]
@@ -259,7 +269,8 @@ def sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory, subtr
         if full:
             total = x.g[i] * be + total
             x.g[i] = total
-        v = v_leak + (x.v[i] - v_leak) * al + (total + x.ext[i])
+        before = x.v[i]
+        v = v_leak + (before - v_leak) * al + (total + x.ext[i])
         threshold = x.v_threshold[i]
         if full:
             v = v_min if v < v_min else v
@@ -268,12 +279,15 @@ def sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory, subtr
             fires = free & (v >= threshold)
             after = v - (threshold - v_reset) if subtract else v_reset
             v = after if fires else v
-            x.v[i] = v if free else x.v[i]
+            x.v[i] = v if free else before
             x.held[i] = refractory if fires else (0 if free else held - 1)
+            changed = True
         else:
             fires = v >= threshold
+            changed |= fires | (v != before)
             x.v[i] = v_reset if fires else v
         x.fired[i] = np.uint8(1) if fires else np.uint8(0)
+    return changed
 
 
 @inlined
@@ -281,19 +295,27 @@ def tick_lanes(p, x, width, active, k):
     """Advance the first `active` of `width` lanes by tick `k`; ``x.ext`` holds input + bias."""
     n = len(p.al)
     stride, lanes = np.uint64(width), np.uint64(active)
-    row = np.uint64((k & (p.ring - 1)) * n) * stride
+    slot = np.uint64((k & (p.ring - 1)) * n)
     for j in range(n):
+        # The same input to the same state gives the same result: skipping it is exact.
+        if x.idle[j] and not x.arrived[slot + np.uint64(j)]:
+            continue
+        x.arrived[slot + np.uint64(j)] = False
         base = np.uint64(j) * stride
+        row = slot * stride + base
         al, be, v_leak, v_reset = p.al[j], p.be[j], p.v_leak[j], p.v_reset[j]
         v_min, refractory, subtract = p.v_min[j], p.refractory[j], p.subtract[j]
         if be == 0.0 and v_min == -np.inf and refractory == 0 and not subtract:
-            sweep(x, base, row + base, lanes, al, be, v_leak, v_reset, v_min, refractory,
-                  subtract, False)  # fmt: skip
+            changed = sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory,
+                            subtract, False)  # fmt: skip
         else:
-            sweep(x, base, row + base, lanes, al, be, v_leak, v_reset, v_min, refractory,
-                  subtract, True)  # fmt: skip
+            changed = sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory,
+                            subtract, True)  # fmt: skip
+        x.idle[j] = not changed
     words = stride // np.uint64(8)
     for j in range(n):
+        if x.idle[j]:
+            continue
         any_fired = np.uint64(0)
         first_word = np.uint64(j) * words
         for w in range(words):
@@ -302,7 +324,9 @@ def tick_lanes(p, x, width, active, k):
             base = np.uint64(j) * stride
             for e in range(p.first[j], p.first[j + 1]):
                 arrival = np.uint64((k + p.delay[e]) & (p.ring - 1)) * np.uint64(n)
-                to = (arrival + np.uint64(p.post[e])) * stride
+                target = arrival + np.uint64(p.post[e])
+                x.arrived[target] = True
+                to = target * stride
                 own = np.uint64(e) * stride
                 for lane in range(lanes):
                     x.arriving[to + lane] += x.weight[own + lane] if x.fired[base + lane] else 0.0
@@ -312,6 +336,7 @@ def tick_lanes(p, x, width, active, k):
 def constant_input_lanes(p, x, width, active, current):
     """Set ``x.ext`` to the graded input plus bias; `current` is ``channel * width + lane``."""
     stride, lanes = np.uint64(width), np.uint64(active)
+    x.idle[:] = False
     x.ext[:] = 0.0
     for i in range(len(p.in_post)):
         to, own = np.uint64(p.in_post[i]) * stride, np.uint64(i) * stride
@@ -343,6 +368,7 @@ def run_lanes(p, copies, ext, fired, v):
         for j in range(n):
             for f in range(count):
                 x.ext[j * width + f] = ext[t, j, f] + p.bias[j]
+        x.idle[:] = False
         tick_lanes(p, x, width, count, t)
         for j in range(n):
             for f in range(count):
@@ -429,6 +455,7 @@ def roll_out(
                     for lane in range(lanes):
                         pulse = (pulses[mask + lane] >> bit) & np.uint64(1)
                         x.ext[to + lane] = (p.gain if pulse else 0.0) + bias
+                    x.idle[p.inputs[c]] = False
                 was_pulsing[c] = pulsing != 0
             tick_lanes(p, x, width, active, start_tick + t)
             for o in range(len(p.outputs)):
