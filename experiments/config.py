@@ -18,6 +18,7 @@ import tomli_w
 
 from evo import MUTATIONS, SearchSpace, Settings
 from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
+from fitness.objectives import parse_aggregate
 from neuro import ENCODERS, READOUTS
 from neuro.errors import InputError, wrong
 from neuro.faults import MODELS, Fault
@@ -49,7 +50,9 @@ def default_tables(task: Task) -> Tables:
         },
         "objectives": {"names": ["score", "size", "resilience"], "starts": 8, "feasible": 1.0},
         "resilience": {
-            "model": "gaussian", "severity": 0.5, "draws": 32, "aggregate": "mean",
+            "model": "gaussian",  # its typical severity and parameters are filled in
+            "draws": 32,
+            "aggregate": "mean",
         },
         "report": {"episodes": 100, "draws": 200},
     }  # fmt: skip
@@ -57,8 +60,13 @@ def default_tables(task: Task) -> Tables:
 
 # Keys without a default value; everything else that may be set stands in the defaults.
 _OPTIONAL = {"evolution": ("evaluations",)}
-# Sections whose keys depend on the part that is named in them.
-_OPEN = ("encoder", "readout", "resilience")
+# Sections whose keys depend on the part that one of them names, and the keys that stay when
+# another part is named: an encoder's scale, for instance, is a fact of the task.
+_PARTS = {
+    "encoder": ("name", ("scale",)),
+    "readout": ("name", ()),
+    "resilience": ("model", ("draws", "aggregate")),
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,9 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     try:
         tables = default_tables(find_task(name))
         _merge(tables, given)
-        for path, value in overrides:
+        # Which part first, then its parameters, in whatever order they were typed.
+        selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
+        for path, value in sorted(overrides, key=lambda item: item[0] not in selectors):
             keys = path.split(".")
             if len(keys) < 2:
                 raise wrong("--set", "section.key=value", path)
@@ -168,15 +178,13 @@ def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
         if not isinstance(values, Mapping):
             raise wrong(section, "a section of keys", values)
         target = tables[section]
-        if (
-            section in ("encoder", "readout")
-            and values.get("name", target["name"]) != target["name"]
-        ):
-            # Another encoder has other parameters; only the scale, a fact of the task, stays.
-            tables[section] = target = {k: v for k, v in target.items() if k == "scale"}
+        if section in _PARTS:
+            selector, staying = _PARTS[section]
+            if values.get(selector, target[selector]) != target[selector]:
+                tables[section] = target = {k: v for k, v in target.items() if k in staying}
         for key, value in values.items():
             allowed = [*target, *_OPTIONAL.get(section, ())]
-            if section not in _OPEN and key not in allowed:
+            if section not in _PARTS and key not in allowed:
                 raise _unknown(
                     f"key in {section}", f"{section}.{key}", [f"{section}.{a}" for a in allowed]
                 )
@@ -219,9 +227,13 @@ def _build(tables: Tables) -> Config:
         raise wrong("objectives.names", "a list of distinct objectives", names)
     objectives = tuple(lookup(OBJECTIVES, n, f"objectives.names[{i}]") for i, n in enumerate(names))
     faults = tables["resilience"]
+    faults.setdefault("severity", lookup(MODELS, faults["model"], "resilience.model").typical)
     known = ("model", "severity", "draws", "aggregate")
     parameters = {k: v for k, v in faults.items() if k not in known}
     model = from_table(MODELS, {"name": faults["model"], **parameters}, "resilience")
+    faults |= {k: v for k, v in to_table(model).items() if k != "name"}
+    whole(faults["draws"], "resilience.draws", 0, 1_000_000)
+    _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
     whole(report["episodes"], "report.episodes", 1, 1_000_000)
     whole(report["draws"], "report.draws", 0, 1_000_000)
     fault = _section("resilience", lambda: Fault(model, faults["severity"]))

@@ -5,13 +5,12 @@ It does nothing but call the command line, so that every line can be typed by ha
 
 from __future__ import annotations
 
-import csv
 import sys
 from datetime import datetime
 from pathlib import Path
 
 from experiments.cli import main
-from experiments.run_directory import smallest_solving
+from experiments.run_directory import read_front, smallest_solving
 
 
 def demo() -> int:
@@ -21,11 +20,7 @@ def demo() -> int:
     if code:
         return code
     best = out / "front" / "000.json"
-    with (out / "front.csv").open() as file:
-        rows = [
-            {k: v if k == "file" else float(v) for k, v in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    rows = read_front(out)
     small = smallest_solving(rows, 475.0)
     networks = [best]
     if small is not None and out / small["file"] != best:

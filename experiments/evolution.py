@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import time
@@ -15,7 +16,7 @@ from experiments.config import Config
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
 from experiments.run_directory import smallest_solving, write_checkpoint, write_results
-from experiments.tables import aligned
+from experiments.tables import aligned, plural
 from neuro import load
 
 CHECKPOINT_SECONDS = 5.0
@@ -58,7 +59,7 @@ def run_evolution(
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
     specs = objective_specs(config)
     known = {
-        "command": ["tardigrade", *command],
+        **_commands(path, ["tardigrade", *command]),
         "task": config.task.name,
         "seed": config.seed,
     }
@@ -95,6 +96,15 @@ def run_evolution(
         draw_pictures(path, config, rows)
     code = 130 if result.stopped_by == "interrupt" else 0
     return outcome, describe(config, outcome, rows), code
+
+
+def _commands(path: Path, command: list[str]) -> dict[str, Any]:
+    """Keep the command a run was begun with, and note the one it was resumed with."""
+    try:
+        first = json.loads((path / "manifest.json").read_text())["command"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"command": command}
+    return {"command": first, "resume_command": command}
 
 
 def objective_specs(config: Config) -> list[ObjectiveSpec]:
@@ -168,13 +178,12 @@ def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]
             size = small["neurons"] + small["synapses"]
             lines.append(
                 f"smallest solving {config.task.name}: {small['file']}, size {size} "
-                f"({small['neurons']} neurons + {small['synapses']} synapses)"
+                f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')})"
             )
     else:
-        lines.append(
-            f"no network reached {config.evaluator.feasible:g} of solved "
-            f"({config.task.solved_at:g}); try more generations"
-        )
+        task = config.task
+        needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
+        lines.append(f"no network reached the score of {needed:g}; try more generations")
     lines.append(
         f"{outcome['evaluations']} evaluations, {outcome['env_steps']:,} environment steps in "
         f"{duration(outcome['wall_seconds'])}; hypervolume {outcome['hypervolume']:.4f}; "

@@ -57,10 +57,20 @@ def run_study(
     campaign: Campaign, networks: Mapping[str, Network], out: str, command: Sequence[str]
 ) -> tuple[dict[str, Any], str]:
     """Run a campaign on networks by name and write the results into a new directory."""
+    path = new_directory(Path(out))
+    try:
+        return _run_study(campaign, networks, path, command)
+    finally:
+        if not any(path.iterdir()):  # interrupted: nothing is left behind
+            path.rmdir()
+
+
+def _run_study(
+    campaign: Campaign, networks: Mapping[str, Network], path: Path, command: Sequence[str]
+) -> tuple[dict[str, Any], str]:
     from experiments import plots
     from fitness.statistics import summarise
 
-    path = new_directory(Path(out))
     total = len(networks) * sum(len(s) for _, s in campaign.models) * campaign.draws
     progress = Progress(total)
     rows: list[dict[str, Any]] = []
@@ -124,6 +134,14 @@ def run_study(
     return result, text
 
 
+def _outcome(masked: bool, drop: float) -> str:
+    if masked:
+        return "masked"
+    if drop <= 0.0:
+        return "improved"  # or as good, with other scores in some episodes
+    return "critical" if drop > 0.1 else "degraded"
+
+
 def _rows(head: dict[str, Any], outcome: Outcome, campaign: Campaign) -> list[dict[str, Any]]:
     """One row per draw; see docs/faults.md for the outcomes."""
     drop, masked = outcome.drop(campaign.task), outcome.masked
@@ -134,7 +152,7 @@ def _rows(head: dict[str, Any], outcome: Outcome, campaign: Campaign) -> list[di
             "score_mean": float(scores.mean()),
             "score_min": float(scores.min()),
             "drop": float(drop[k]),
-            "outcome": "masked" if masked[k] else "critical" if drop[k] > 0.1 else "degraded",
+            "outcome": _outcome(bool(masked[k]), float(drop[k])),
         }
         for k, scores in enumerate(outcome.scores)
     ]

@@ -6,6 +6,7 @@ byte, whenever the same configuration is run.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,15 +16,16 @@ import numpy as np
 
 from evo import State, decode, dump_state, load_state
 from evo.individual import Individual
-from experiments.config import Config
+from experiments.config import Config, resolve
 from experiments.directories import new_directory
 from experiments.manifest import tool_version
 from experiments.tables import write_csv
 from neuro import Network, prune, save
-from neuro.errors import InputError
-from neuro.files import write_atomically
+from neuro.errors import InputError, wrong
+from neuro.files import read_text, write_atomically
 
 CHECKPOINT = Path("checkpoint") / "state.npz"
+BEGUN_WITH = Path("checkpoint") / "config.toml"
 
 
 def create(out: str | None, task: str) -> Path:
@@ -41,9 +43,15 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
+def begin(path: Path, config: Config) -> None:
+    """Write the configuration, and a copy that tells whether it was changed since."""
+    (path / BEGUN_WITH).parent.mkdir(exist_ok=True)
+    for file in (Path("config.toml"), BEGUN_WITH):
+        write_atomically(path / file, config.to_toml())
+
+
 def write_checkpoint(path: Path, state: State) -> None:
     """Write what resuming needs."""
-    (path / CHECKPOINT).parent.mkdir(exist_ok=True)
     write_atomically(path / CHECKPOINT, dump_state(state))
 
 
@@ -112,6 +120,39 @@ def write_results(path: Path, config: Config, state: State) -> list[dict[str, An
             )
     write_csv(path / "front.csv", rows, columns)
     return rows
+
+
+def read_front(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of front.csv."""
+    kinds = {"file": str, "neurons": int, "synapses": int}
+    lines = read_text(path / "front.csv").splitlines()
+    return [
+        {column: kinds.get(column, float)(text) for column, text in row.items()}
+        for row in csv.DictReader(lines)
+    ]
+
+
+def check_unchanged(path: Path, config: Config) -> None:
+    """Make sure that a run is resumed with the configuration it was begun with.
+
+    A longer or shorter budget and another number of workers are welcome: they do not change
+    what has happened so far.
+
+    Raises
+    ------
+    InputError
+        Names the key that was changed.
+    """
+    free = {("run", "workers"), ("evolution", "generations"), ("evolution", "evaluations")}
+    begun = resolve(str(path / BEGUN_WITH)).tables
+    for section, keys in config.tables.items():
+        for key in begun[section].keys() | keys.keys():
+            before, now = begun[section].get(key), keys.get(key)
+            if before != now and (section, key) not in free:
+                raise wrong(
+                    f"{path / 'config.toml'}: {section}.{key}",
+                    f"{before} as when the run began", now,
+                )  # fmt: skip
 
 
 def smallest_solving(rows: list[dict[str, Any]], solved_at: float) -> dict[str, Any] | None:

@@ -46,6 +46,17 @@ def aligned(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def plural(number: int, noun: str) -> str:
+    """Write a count.
+
+    Examples
+    --------
+    >>> plural(1, "synapse"), plural(2, "synapse")
+    ('1 synapse', '2 synapses')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1 else f"{value:.6g}"

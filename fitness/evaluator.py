@@ -82,7 +82,7 @@ class Evaluator:
     purpose: str = "training"
     starts: int = 8
     draws: int = 32
-    faults: FaultRound = (Fault(Gaussian(), 0.2),)
+    faults: FaultRound = (Fault(Gaussian(), Gaussian.typical),)
     aggregate: str = "mean"
     feasible: float = 1.0
     objectives: tuple[Objective, ...] = tuple(OBJECTIVES.values())

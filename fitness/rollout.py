@@ -12,7 +12,7 @@ from neuro import Encoder, Network, Readout, kernels
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.program import compile_network
-from neuro.simulate import golden_copies
+from neuro.simulate import checked_copies, golden_copies
 
 # Lanes kept busy at a time: wide enough for full vectors, narrow enough that the state of a
 # typical network (some 10 neurons x 32 lanes) stays in the first-level cache.
@@ -101,9 +101,11 @@ def play(
     array([10.,  9.,  9.])
     """
     encoder, readout = check_fit(network, task)
-    copies = golden_copies(network) if copies is None else copies
+    copies = golden_copies(network) if copies is None else checked_copies(network, copies)
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
+    copy_of = _checked_jobs(copy_of, "copy_of", len(copies.weight), len(start_of))
+    start_of = _checked_jobs(start_of, "start_of", len(starts), len(start_of))
     returns = np.zeros(len(copy_of))
     steps = np.zeros(len(copy_of), dtype=np.int64)
     width = min(WIDTH, (len(copy_of) + 7) // 8 * 8)
@@ -113,3 +115,14 @@ def play(
         len(task.observations), 1, width, returns, steps,
     )  # fmt: skip
     return Episodes(returns, steps)
+
+
+def _checked_jobs(jobs: NDArray[np.int64], name: str, below: int, count: int) -> NDArray[np.int64]:
+    """Make sure that jobs exist; the kernel checks no bounds."""
+    checked = np.ascontiguousarray(jobs, dtype=np.int64)
+    if checked.shape != (count,):
+        raise wrong(name, f"shape ({count},)", checked.shape)
+    bad = (checked < 0) | (checked >= below)
+    if bad.any():
+        raise wrong(name, f"indices from 0 to {below - 1}", int(checked[bad][0]))
+    return checked

@@ -18,6 +18,9 @@ from neuro.errors import InputError, wrong
 LIMIT = 1e100
 """Largest magnitude of a parameter: no sum of legal values overflows, so no voltage is NaN."""
 
+LARGEST = 2**63 - 1
+"""Largest whole number that a column can hold."""
+
 MAX_DELAY = 4096
 MAX_REFRACTORY = 2**31 - 1
 RESET_RULES = ("to_value", "subtract")
@@ -127,6 +130,8 @@ def check_value(column: Column, value: Any, where: str) -> Any:
     # Written so that NaN fails it.
     if not column.low <= number <= column.high or number in (np.inf, -np.inf):
         raise wrong(where, column.expected, value)
+    if column.kind == "integer" and number > LARGEST:
+        raise wrong(where, f"{column.expected} and at most {LARGEST}", value)
     return int(number) if column.kind == "integer" else float(number)
 
 

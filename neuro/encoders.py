@@ -38,14 +38,14 @@ class Encoder(ABC):
     ticks : int
         Ticks per decision.
     gain : float
-        What an input neuron receives per pulse.
+        What an input neuron receives per pulse; spike encoders only.
     """
 
     name: ClassVar[str]
     graded: ClassVar[bool]
     kernel: ClassVar[KernelFunction]
     ticks: int
-    gain: float = 0.0
+    gain: float
 
     @property
     @abstractmethod

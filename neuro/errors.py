@@ -7,8 +7,13 @@ class InputError(ValueError):
     """A bad argument or file: one line that says what, expected, got and where.
 
     The command line turns it into exit code 2 without a traceback; everything
-    else that is raised is a defect of the program and keeps its traceback.
+    else that is raised is a defect of the program and keeps its traceback. Line breaks and
+    other characters that do not print, which names in files may contain, are escaped.
     """
+
+    def __init__(self, message: str) -> None:
+        shown = (c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        super().__init__("".join(shown))
 
 
 def wrong(what: str, expected: str, got: object) -> InputError:
@@ -22,4 +27,4 @@ def wrong(what: str, expected: str, got: object) -> InputError:
     shown = str(got) if isinstance(got, (str, int, float)) else repr(got)
     if len(shown) > 80:
         shown = shown[:77] + "..."
-    return InputError(f"{what}: expected {expected}, got {' '.join(shown.split()) or repr(got)}")
+    return InputError(f"{what}: expected {expected}, got {shown or repr(got)}")

@@ -30,8 +30,9 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{target}: cannot be written: {reason}") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -53,3 +54,5 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: expected a text file, got bytes that are not UTF-8") from None
+    except ValueError as error:  # a name with a null character
+        raise InputError(f"{path}: cannot be read: {error}") from None

@@ -63,5 +63,8 @@ def hash_text(text: str) -> int:
 
 
 def uniform(hashed: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Turn hashes into floats in the open interval (0, 1): 53 random bits plus a half step."""
-    return (np.right_shift(hashed, np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    """Turn hashes into floats in the open interval (0, 1): 52 random bits plus a half step.
+
+    With 53 bits the largest would round to 1.
+    """
+    return (np.right_shift(hashed, np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52

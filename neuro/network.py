@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -163,13 +164,19 @@ class Network:
         >>> network
         <Network: 2 neurons, 1 synapse, 0 input synapses>
         """
+        if encoder is not None and not isinstance(encoder, Encoder):
+            raise wrong("encoder", "an Encoder or None", encoder)
+        if readout is not None and not isinstance(readout, Readout):
+            raise wrong("readout", "a Readout or None", readout)
         columns = _fill_neurons(neurons)
         table = check_table(NEURON_COLUMNS, columns, "neurons")
         count = len(table["key"])
-        syn = check_table(SYNAPSE_COLUMNS, _as_columns(synapses, SYNAPSE_COLUMNS), "synapses")
+        syn = check_table(
+            SYNAPSE_COLUMNS, _as_columns(synapses, SYNAPSE_COLUMNS, "synapses"), "synapses"
+        )
         ins = check_table(
             INPUT_SYNAPSE_COLUMNS,
-            _as_columns(input_synapses, INPUT_SYNAPSE_COLUMNS),
+            _as_columns(input_synapses, INPUT_SYNAPSE_COLUMNS, "input_synapses"),
             "input_synapses",
         )
         _check_unique(table["key"], "neurons.key")
@@ -198,8 +205,8 @@ class Network:
             )
         if task is not None and not isinstance(task, str):
             raise wrong("task", "a name or null", task)
-        if provenance is not None and not isinstance(provenance, Mapping):
-            raise wrong("provenance", "a table", provenance)
+        if provenance is not None and provenance != {}:
+            _check_provenance(provenance)
         tick = check_value(Column("float", "ms", 1e-9, 1e9), dt, "dt")
         return cls(
             Neurons(**table),
@@ -255,6 +262,15 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
+def _check_provenance(provenance: Any) -> None:
+    if not isinstance(provenance, Mapping):
+        raise wrong("provenance", "a table", provenance)
+    try:
+        json.dumps(dict(provenance), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"provenance: expected what JSON can hold: {error}") from None
+
+
 def _fill_neurons(neurons: int | Mapping[str, Any]) -> dict[str, Any]:
     """Repeat scalars, add defaults and number the keys."""
     if isinstance(neurons, Mapping):
@@ -274,14 +290,16 @@ def _fill_neurons(neurons: int | Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _as_columns(table: Any, columns: Mapping[str, Column]) -> Any:
+def _as_columns(table: Any, columns: Mapping[str, Column], name: str) -> Any:
     """Turn rows into columns; leave columns as they are."""
     if isinstance(table, Mapping):
         return table
+    if isinstance(table, str) or not np.iterable(table):
+        raise wrong(name, "columns or rows", table)
     rows = list(table)
     for i, row in enumerate(rows):
-        if len(row) != len(columns):
-            raise wrong(f"row {i}", f"({', '.join(columns)})", row)
+        if not isinstance(row, Sequence | np.ndarray) or len(row) != len(columns):
+            raise wrong(f"{name}[{i}]", f"({', '.join(columns)})", row)
     return {name: [row[c] for row in rows] for c, name in enumerate(columns)}
 
 

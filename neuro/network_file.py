@@ -83,13 +83,22 @@ def from_json(text: str, /) -> Network:
         One line: which column and index, what was expected, what was found.
     """
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            object_pairs_hook=_distinct,
+        )
     except json.JSONDecodeError as error:
         raise InputError(
             f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from None
     except RecursionError:
         raise InputError("not valid JSON: nested too deeply") from None
+    except InputError:
+        raise
+    except ValueError as error:  # an integer of thousands of digits
+        raise InputError(f"not valid JSON: expected numbers, got {error}") from None
     if not isinstance(data, dict):
         raise wrong("file", "a JSON object", type(data).__name__)
     if data.get("format") != FORMAT:
@@ -124,6 +133,24 @@ def from_json(text: str, /) -> Network:
         task=data["task"],
         provenance=data["provenance"],
     )
+
+
+def _finite(text: str) -> float:
+    """Read a number; one beyond the largest double would silently become infinity."""
+    value = float(text)
+    if math.isinf(value):
+        raise InputError(f"not valid JSON: expected numbers below 1.8e308, got {text}")
+    return value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a table; where a name is repeated, one of the values would silently be lost."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for i, name in enumerate(names) if name in names[:i])
+        raise InputError(f"{repeated}: expected each name once, got it twice in a table")
+    return table
 
 
 def _refuse_constant(name: str) -> Any:

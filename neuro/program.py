@@ -99,5 +99,5 @@ def compile_network(network: Network) -> Program:
         channels=encoder.channels if encoder else 0,
         ticks=encoder.ticks if encoder else 1,
         ring=1 << (longest - 1).bit_length(),
-        gain=float(encoder.gain) if encoder else 0.0,
+        gain=float(encoder.gain) if encoder and not encoder.graded else 0.0,
     )

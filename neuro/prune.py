@@ -15,10 +15,10 @@ from neuro.network import InputSynapses, Network, Neurons, Synapses
 def prune(network: Network, /) -> Network:
     """Keep the neurons and synapses on a path from a source of activity to an output.
 
-    Sources are the inputs, the encoder's channels and neurons that fire by themselves (a bias,
-    or a resting potential at the threshold). Inputs and outputs stay even when unconnected:
-    they are how the network is wired to its task. The pruned network has the same spikes,
-    voltages and score: sums keep their order.
+    Sources are the inputs, the encoder's channels and neurons that may fire by themselves (a
+    bias, a resting potential at the threshold, or a floor above rest). Inputs and outputs stay
+    even when unconnected: they are how the network is wired to its task. The pruned network has
+    the same spikes, voltages and score: sums keep their order.
 
     Examples
     --------
@@ -29,7 +29,8 @@ def prune(network: Network, /) -> Network:
     <Network: 2 neurons, 1 synapse, 0 input synapses>
     """
     n, s, i = network.neurons, network.synapses, network.input_synapses
-    spontaneous = (n.bias != 0) | (np.maximum(n.v_leak, n.v_min) >= n.v_threshold)
+    # A floor above rest moves the potential from the first tick on.
+    spontaneous = (n.bias != 0) | (n.v_leak >= n.v_threshold) | (n.v_min > n.v_leak)
     graph = nx.DiGraph()
     graph.add_nodes_from(["source", "sink"])
     graph.add_edges_from(zip(s.pre.tolist(), s.post.tolist(), strict=True))

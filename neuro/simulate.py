@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro import kernels
+from neuro.columns import LIMIT
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.network import Network
@@ -81,6 +82,7 @@ def simulate_copies(network: Network, copies: Copies, ext: ArrayLike, /) -> Reco
     Recording
         With arrays of shape (T, N, F).
     """
+    copies = checked_copies(network, copies)
     count = len(copies.weight)
     values = _check_input(ext, (None, len(network.neurons), count), "(ticks, neurons, copies)")
     spikes = np.zeros(values.shape, dtype=np.uint8)
@@ -89,15 +91,36 @@ def simulate_copies(network: Network, copies: Copies, ext: ArrayLike, /) -> Reco
     return Recording(spikes.view(np.bool_), voltage)
 
 
+def checked_copies(network: Network, copies: Copies, /) -> Copies:
+    """Make sure that copies fit a network; the kernels check no bounds.
+
+    Raises
+    ------
+    InputError
+        An array has the wrong shape, or the copies are not equally many.
+    """
+    golden = golden_copies(network)
+    checked = Copies(*(np.ascontiguousarray(a, dtype=np.float64) for a in copies))
+    for name, own, given in zip(Copies._fields, golden, checked, strict=True):
+        shape = (len(checked.weight), own.shape[1])
+        if given.shape != shape:
+            raise wrong(f"copies.{name}", f"shape {shape}", given.shape)
+    return checked
+
+
 def _check_input(ext: ArrayLike, shape: tuple[int | None, ...], names: str) -> NDArray[np.float64]:
-    values = np.array(ext, dtype=np.float64, order="C")
+    try:
+        values = np.array(ext, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise wrong("ext", f"an array of numbers, {names}", ext) from None
     if values.ndim != len(shape) or any(
         want is not None and want != got for want, got in zip(shape, values.shape, strict=True)
     ):
         sizes = tuple("any" if want is None else want for want in shape)
         raise wrong("ext", f"an array of shape {names} = {sizes}", values.shape)
-    if not np.isfinite(values).all():
-        raise wrong("ext", "finite numbers", "NaN or infinity")
+    good = np.abs(values) <= LIMIT  # false for NaN
+    if not good.all():
+        raise wrong("ext", f"finite numbers of magnitude at most {LIMIT:g}", values[~good][0])
     return values
 
 
@@ -157,9 +180,14 @@ class Controller:
         ndarray of float64
             The action; for discrete actions its index, as a float.
         """
-        values = np.array(observation, dtype=np.float64)
+        try:
+            values = np.array(observation, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise wrong("observation", f"{self._size} numbers", observation) from None
         if values.shape != (self._size,):
             raise wrong("observation", f"shape ({self._size},)", values.shape)
+        if not np.isfinite(values).all():
+            raise wrong("observation", "finite numbers", observation)
         kernels.decide(
             self._program, self._state, self._tick, values, self._encode, self._read_out,
             self._action, self.ext, self.spikes, self.voltage,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
+import numpy as np
+
 from neuro.errors import InputError, wrong
 
 T = TypeVar("T")
@@ -56,14 +58,19 @@ def lookup(registry: Mapping[str, T], name: Any, where: str) -> T:
 
 def whole(value: Any, name: str, low: int, high: int) -> int:
     """Check a whole number of a part."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, np.integer))
+        or not low <= value <= high
+    ):
         raise wrong(name, f"a whole number from {low} to {high}", value)
-    return value
+    return int(value)
 
 
 def real(value: Any, name: str, low: float, high: float) -> float:
     """Check a real number of a part, bounds included; NaN fails."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+    number = isinstance(value, (int, float, np.integer, np.floating))
+    if not number or isinstance(value, bool) or not low <= value <= high:
         raise wrong(name, f"a number from {low:g} to {high:g}", value)
     return float(value)
 

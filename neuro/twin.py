@@ -49,7 +49,7 @@ class Twin:
                 continue
             total = self.g[j] + (ext[j] + float(n.bias[j]))
             v_leak = float(n.v_leak[j])
-            v = max(float(n.v_min[j]), v_leak + (self.v[j] - v_leak) * self.al[j] + total)
+            v = max(v_leak + (self.v[j] - v_leak) * self.al[j] + total, float(n.v_min[j]))
             fires = v >= float(n.v_threshold[j])
             if fires:
                 if n.reset[j] == 1:

@@ -26,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> tuple[Any, str]:
     """Play held-out episodes."""
     from experiments.load import load_for_task
+    from experiments.tables import plural
     from fitness import episode_seeds, play, play_gymnasium
     from neuro.specs import whole
 
@@ -37,7 +38,7 @@ def run(options: Namespace) -> tuple[Any, str]:
         scores = play_gymnasium(network, task, seeds).scores
     else:
         scores = play(network, task, task.starts(seeds)).scores
-    result = {
+    result: dict[str, Any] = {
         "task": task.name,
         "episodes": options.episodes,
         "seed": options.seed,
@@ -55,6 +56,6 @@ def run(options: Namespace) -> tuple[Any, str]:
         f"mean {result['score_mean']:.2f}, sd {result['score_std']:.2f}, "
         f"min {result['score_min']:g}; {result['solved_fraction']:.0%} of episodes at "
         f"{task.solved_at:g} or more\n"
-        f"{result['neurons']} neurons, {result['synapses']} synapses"
+        f"{plural(len(network.neurons), 'neuron')}, {plural(result['synapses'], 'synapse')}"
     )
     return result, text

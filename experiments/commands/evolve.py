@@ -34,8 +34,7 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     """Evolve, then write and print the front."""
     from experiments.config import parse_assignment, resolve
     from experiments.evolution import run_evolution
-    from experiments.run_directory import create
-    from neuro.files import write_atomically
+    from experiments.run_directory import begin, create
 
     shortcuts = {
         "evolution.population": options.population,
@@ -48,5 +47,5 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     overrides += [(key, value) for key, value in shortcuts.items() if value is not None]
     config = resolve(options.source, overrides)
     path = create(options.out, config.task.name)
-    write_atomically(path / "config.toml", config.to_toml())
+    begin(path, config)
     return run_evolution(config, path, options.typed)

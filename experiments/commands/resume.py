@@ -22,9 +22,10 @@ def run(options: Namespace) -> tuple[Any, str, int]:
 
     from experiments.config import resolve
     from experiments.evolution import run_evolution
-    from experiments.run_directory import read_checkpoint
+    from experiments.run_directory import check_unchanged, read_checkpoint
 
     path = Path(options.directory)
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)
+    check_unchanged(path, config)
     return run_evolution(config, path, options.typed, read_checkpoint(path))

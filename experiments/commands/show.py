@@ -25,27 +25,30 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> tuple[Any, str]:
     """Summarise, and draw if asked."""
+    from neuro.errors import wrong
+
+    if options.raster and not options.out:
+        raise wrong("--raster", "a file to draw into, given with --out", "none")
     if Path(options.what).is_dir():
         return _show_run(Path(options.what), options)
     return _show_network(options)
 
 
 def _show_run(path: Path, options: Namespace) -> tuple[Any, str]:
-    import csv
     import json
 
     from experiments.config import resolve
+    from experiments.run_directory import read_front
     from experiments.tables import aligned
     from neuro.errors import InputError
     from neuro.files import read_text
 
     config = resolve(str(path / "config.toml"))
+    if not (path / "manifest.json").exists():
+        raise InputError(f"{path}: the run is not finished; go on with: tardigrade resume {path}")
     try:
         manifest = json.loads(read_text(path / "manifest.json"))
-        rows = [
-            {k: v if k == "file" else float(v) for k, v in row.items()}
-            for row in csv.DictReader(read_text(path / "front.csv").splitlines())
-        ]
+        rows = read_front(path)
         shown = {
             k: manifest[k]
             for k in (

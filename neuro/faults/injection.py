@@ -18,6 +18,7 @@ from neuro.faults.draws import Draws
 from neuro.faults.models import FaultModel
 from neuro.kernels import Copies
 from neuro.network import Network
+from neuro.specs import real, whole
 
 KINDS = ("all", "synapses", "input-synapses")
 
@@ -83,11 +84,8 @@ class Fault:
     time: FaultTime = field(default_factory=FaultTime)
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.severity <= self.model.largest:
-            raise wrong(
-                f"severity of {self.model.name}",
-                f"a number from 0 to {self.model.largest:g}", self.severity,
-            )  # fmt: skip
+        name = f"severity of {self.model.name}"
+        object.__setattr__(self, "severity", real(self.severity, name, 0.0, self.model.largest))
 
 
 FaultRound = Sequence[Fault]
@@ -119,7 +117,8 @@ def inject(network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /)
     >>> inject(network, [Fault(DeadSynapse(), 0.5)], 1, range(4)).weight.shape
     (4, 2)
     """
-    numbers = np.asarray(draws, dtype=np.uint64)
+    whole(seed, "seed", 0, 2**64 - 1)
+    numbers = _check_draws(draws)
     keys, nominal = network.synapse_keys(), network.weights
     weights = np.repeat(nominal[None, :], len(numbers), axis=0)
     for fault in faults:
@@ -132,3 +131,12 @@ def inject(network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /)
         np.ascontiguousarray(weights[:, e:]),
         np.repeat(network.neurons.v_threshold[None, :], len(numbers), axis=0),
     )
+
+
+def _check_draws(draws: ArrayLike) -> NDArray[np.uint64]:
+    numbers = np.asarray(draws)
+    if numbers.size == 0:
+        return np.empty(0, dtype=np.uint64)
+    if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or (numbers < 0).any():
+        raise wrong("draws", "a list of whole numbers of at least 0", draws)
+    return numbers.astype(np.uint64)

@@ -7,13 +7,13 @@ A model says what happens to the values it acts on; where it strikes is a `Fault
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import wrong
+from neuro.errors import InputError, wrong
 from neuro.faults.draws import Draws
 from neuro.specs import lookup, whole
 
@@ -29,6 +29,8 @@ class FaultModel(ABC):
         What its severity means, with the unit, for axes and tables.
     severities : tuple of float
         A sensible range to sweep.
+    typical : float
+        A severity at which networks can be told apart: the default of a resilience objective.
     largest : float
         Largest severity that makes sense; the smallest is 0.
     """
@@ -36,6 +38,7 @@ class FaultModel(ABC):
     name: ClassVar[str]
     severity: ClassVar[str]
     severities: ClassVar[tuple[float, ...]]
+    typical: ClassVar[float]
     largest: ClassVar[float]
 
     @abstractmethod
@@ -66,6 +69,7 @@ class Gaussian(FaultModel):
     name: ClassVar[str] = "gaussian"
     severity: ClassVar[str] = "relative standard deviation of the weights"
     severities: ClassVar[tuple[float, ...]] = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+    typical: ClassVar[float] = 0.5
     largest: ClassVar[float] = 100.0
 
     def weights(
@@ -81,6 +85,7 @@ class DeadSynapse(FaultModel):
     name: ClassVar[str] = "dead-synapse"
     severity: ClassVar[str] = "probability that a synapse is dead"
     severities: ClassVar[tuple[float, ...]] = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
+    typical: ClassVar[float] = 0.1
     largest: ClassVar[float] = 1.0
 
     def weights(
@@ -105,6 +110,7 @@ class BitFlip(FaultModel):
     name: ClassVar[str] = "bit-flip"
     severity: ClassVar[str] = "bit error rate of the weight memory"
     severities: ClassVar[tuple[float, ...]] = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1)
+    typical: ClassVar[float] = 0.02
     largest: ClassVar[float] = 1.0
     bits: int = 8
 
@@ -117,7 +123,8 @@ class BitFlip(FaultModel):
         """Return the words as whole numbers, shape (K, S), and the step of each row, (K, 1)."""
         top = float(2 ** (self.bits - 1) - 1)
         largest = np.abs(weights).max(axis=1, keepdims=True, initial=0.0)
-        step = np.where(largest > 0.0, largest / top, 1.0)
+        # Never so small that it loses digits: weights that all are as small count as zero.
+        step = np.where(largest > 0.0, np.maximum(largest / top, 1e-300), 1.0)
         return np.rint(weights / step), step
 
     def weights(
@@ -156,11 +163,14 @@ def parse_model(text: str) -> FaultModel:
     parameters: dict[str, int | float] = {}
     for item in filter(None, rest.split(",")):
         key, _, value = item.partition("=")
-        allowed = getattr(model, "__dataclass_fields__", {})
+        allowed = [f.name for f in fields(model)]  # type: ignore[arg-type]
         if key not in allowed:
             raise wrong(f"model {name}", f"parameters {', '.join(allowed) or '(none)'}", item)
         try:
             parameters[key] = int(value) if value.lstrip("+-").isdigit() else float(value)
         except ValueError:
             raise wrong(f"model {name}: {key}", "a number", value) from None
-    return model(**parameters)
+    try:
+        return model(**parameters)
+    except InputError as error:
+        raise InputError(f"model {name}: {error}") from None

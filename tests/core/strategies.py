@@ -33,6 +33,8 @@ VALUES = {
 }
 WEIGHTS = ((0.0, -0.0, 1.0, -1.0, 0.1, 1e100, -1e100, 5e-324), (-2.0, 2.0))
 REFRACTORY = (0, 0, 0, 1, 2, 5, 2**31 - 1)
+# Neurons without these features take a shorter way through the lane kernel.
+PLAIN = {"v_min": -np.inf, "tau_syn": 0.0, "refractory": 0, "reset": "to_value"}
 DELAYS = (*range(1, 10), *range(1, 10), 63, 64, 65, 70)
 
 
@@ -59,6 +61,10 @@ def _columns(draw, count: int) -> dict:
     table = {name: column(_values(pool)) for name, pool in VALUES.items()}
     table["refractory"] = column(st.sampled_from(REFRACTORY))
     table["reset"] = column(st.sampled_from(RESET_RULES))
+    for j, plain in enumerate(column(st.booleans())):
+        if plain:
+            for name, value in PLAIN.items():
+                table[name][j] = value
     return table
 
 
@@ -158,9 +164,12 @@ def _random_values(rng: np.random.Generator, pool: tuple, count: int) -> np.ndar
 def random_network(rng: np.random.Generator, max_neurons: int = 12) -> Network:
     """One of many: the bulk counterpart of `networks`."""
     count = int(rng.integers(0, max_neurons + 1))
+    plain = rng.random(count) < 0.4
     columns = {name: _random_values(rng, pool, count) for name, pool in VALUES.items()}
-    columns["refractory"] = rng.choice(REFRACTORY[:-1], count)
-    columns["reset"] = [RESET_RULES[i] for i in rng.integers(0, 2, count)]
+    columns["refractory"] = rng.choice(REFRACTORY, count)
+    columns["reset"] = rng.choice(RESET_RULES, count)
+    for name, value in PLAIN.items():
+        columns[name][plain] = value
     columns["key"] = rng.integers(0, 2**64, count, dtype=np.uint64)
     total = int(rng.integers(0, 3 * count + 1))
     weight = _random_values(rng, WEIGHTS, total)

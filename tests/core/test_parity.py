@@ -4,6 +4,8 @@ Potentials are compared as bits, so that -0.0 is not 0.0: a simulator that loses
 zero has done something else than the documented tick.
 """
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,6 +31,7 @@ from neuro import (
     simulate_twin,
 )
 from neuro.kernels import Copies
+from neuro.program import compile_network
 
 
 def assert_equal(recording, spikes, voltage):
@@ -111,6 +114,15 @@ def test_leak_towards_rest():
     """With tau = 1/ln 2 ms the distance from rest halves each tick."""
     network = one_neuron(tau_mem=1.0 / np.log(2.0), v_threshold=9.0, v_leak=1.0)
     assert run_all(network, [4.0, 0.0, 0.0])[1] == pytest.approx([5.0, 3.0, 2.0])
+
+
+@pytest.mark.parametrize(("tau", "dt"), [(20.0, 1.0), (3.3, 0.1), (0.7, 3.0), (1e100, 1.0)])
+def test_factors_come_from_the_c_library(tau, dt):
+    """The `exp` of NumPy's arrays may differ in the last bit."""
+    network = Network.build({"tau_mem": [tau, np.inf, 0.0], "tau_syn": [tau, 0.0, 5e-324]}, dt=dt)
+    program = compile_network(network)
+    assert program.al.tolist() == [math.exp(-dt / tau), 1.0, 0.0]
+    assert program.be.tolist() == [math.exp(-dt / tau), 0.0, 0.0]
 
 
 def test_full_leak_and_no_leak():

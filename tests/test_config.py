@@ -1,0 +1,406 @@
+"""Configurations: defaults, files and overrides; every mistake ends in one line that names it."""
+
+import math
+import tomllib
+from dataclasses import fields
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from evo import MUTATIONS, SearchSpace, Settings
+from experiments.config import default_tables, parse_assignment, resolve
+from fitness import TASKS
+from neuro import Current, FlipFlop, InputError, WinnerTakesAll
+from neuro.faults import BitFlip, DeadSynapse, Gaussian
+
+TASK = TASKS["cartpole"]
+
+
+def set_(*assignments):
+    """What `tardigrade evolve cartpole --set ... --set ...` resolves to."""
+    return resolve("cartpole", [parse_assignment(text) for text in assignments])
+
+
+# --- what it resolves to ----------------------------------------------------------------------
+
+
+def test_defaults():
+    config = resolve("cartpole")
+    assert config.task is TASK
+    assert config.seed == 1
+    assert config.space.encoder == FlipFlop(scale=TASK.scale)
+    assert config.space.readout == WinnerTakesAll()
+    assert (config.space.outputs, config.space.task) == (2, "cartpole")
+    for f in fields(SearchSpace):
+        if f.name in config.tables["space"]:
+            assert getattr(config.space, f.name) == f.default, f.name
+    assert config.settings == Settings()
+    assert [o.name for o in config.objectives] == ["score", "size", "resilience"]
+    evaluator = config.evaluator
+    assert (evaluator.task, evaluator.seed, evaluator.purpose) == (TASK, 1, "training")
+    assert (evaluator.starts, evaluator.draws, evaluator.feasible) == (8, 32, 1.0)
+    assert [(f.model, f.severity) for f in evaluator.faults] == [(Gaussian(), 0.5)]
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_every_task_has_defaults(task):
+    config = resolve(task.name)
+    assert config.task is task
+    assert config.space.outputs == config.space.readout.outputs(task.actions)
+
+
+def test_every_gene_range_can_be_set():
+    tables = default_tables(TASK)
+    wiring = {"encoder", "readout", "outputs", "task"}
+    assert set(tables["space"]) == {f.name for f in fields(SearchSpace)} - wiring
+    assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
+    known = set(tables["evolution"]) | {"evaluations"}
+    assert known == {f.name for f in fields(Settings)}
+
+
+def test_what_is_set_is_used():
+    config = set_(
+        "run.seed=7", "run.workers=2", "encoder.name=current", "encoder.ticks=5",
+        "space.delay_limit=3", "space.v_min=-1", "evolution.population=10",
+        "evolution.evaluations=50", "evolution.rates.add_synapse=0", "objectives.starts=2",
+        "objectives.feasible=0.25", 'objectives.names=["size", "score"]',
+        "resilience.model=bit-flip", "resilience.bits=5", "resilience.severity=0.01",
+        "resilience.draws=3", "resilience.aggregate=cvar:0.1", "report.episodes=6",
+        "report.draws=9",
+    )  # fmt: skip
+    assert config.seed == 7
+    assert config.space.encoder == Current(scale=TASK.scale, ticks=5)
+    assert (config.space.delay_limit, config.space.v_min) == (3, -1)
+    assert (config.settings.population, config.settings.evaluations) == (10, 50)
+    rates = {name: rate for name, (_, rate) in MUTATIONS.items()}
+    assert config.settings.rates == {**rates, "add_synapse": 0}
+    assert [o.name for o in config.objectives] == ["size", "score"]
+    one = config.evaluator
+    assert (one.seed, one.workers, one.starts, one.draws) == (7, 2, 2, 3)
+    assert (one.feasible, one.aggregate, one.objectives) == (0.25, "cvar:0.1", config.objectives)
+    assert [(f.model, f.severity) for f in one.faults] == [(BitFlip(bits=5), 0.01)]
+    held_out = config.held_out()
+    assert (held_out.purpose, held_out.starts, held_out.draws) == ("held-out", 6, 9)
+    assert held_out.feasible < -1e6  # what fails on new starts is measured under faults as well
+    assert (held_out.faults, held_out.aggregate) == (one.faults, one.aggregate)
+
+
+def test_later_settings_win():
+    assert set_("run.seed=2", "run.seed=3").seed == 3
+    config = set_("encoder.name=current", "encoder.ticks=7", "encoder.name=flip-flop")
+    assert config.space.encoder == FlipFlop(scale=TASK.scale)
+    config = set_("encoder.spikes=4", "encoder.name=flip-flop")  # the same one: nothing changes
+    assert config.space.encoder == FlipFlop(scale=TASK.scale, spikes=4)
+
+
+def test_one_configuration_does_not_leak_into_the_next():
+    set_("evolution.rates.add_synapse=0.7", "encoder.scale=[1, 1, 1, 1]", "space.dt=0.5")
+    assert resolve("cartpole").to_toml() == resolve("cartpole").to_toml()
+    assert resolve("cartpole").settings.rates["add_synapse"] == MUTATIONS["add_synapse"][1]
+    assert resolve("cartpole").space.dt == 1.0
+    assert resolve("cartpole").space.encoder.scale == TASK.scale
+
+
+def test_overrides_come_after_the_file(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[run]\ntask = "cartpole"\nseed = 5\n[evolution]\npopulation = 20\n')
+    config = resolve(str(file), [("run.seed", 6)])
+    assert (config.seed, config.settings.population) == (6, 20)
+    assert config.settings.generations == Settings.generations
+
+
+ROUND_TRIPS = [
+    (),
+    ("encoder.name=current",),
+    ("run.seed=18446744073709551615", "space.v_min=-0.5", "space.dt=0.1"),
+    ("resilience.model=dead-synapse", "resilience.severity=0.1"),
+    ("resilience.model=bit-flip", "resilience.severity=1e-3"),
+    ("evolution.evaluations=500", "evolution.rates.perturb_tau=0.123456789012345678"),
+    ("encoder.scale=[1e-9, 0.1, 3, 1e9]", 'objectives.names=["score"]'),
+]
+
+
+@pytest.mark.parametrize("assignments", ROUND_TRIPS, ids=lambda a: " ".join(a) or "defaults")
+def test_the_file_resolves_to_the_same(tmp_path, assignments):
+    config = set_(*assignments)
+    file = tmp_path / "config.toml"
+    file.write_text(config.to_toml())
+    again = resolve(str(file))
+    assert again.tables == config.tables
+    assert again.to_toml() == config.to_toml()
+    for part in ("task", "space", "settings", "objectives"):
+        assert getattr(again, part) == getattr(config, part)
+    assert repr(again.evaluator) == repr(config.evaluator)
+
+
+def test_the_file_says_everything():
+    """A default that changes in a later release must not change what the file means."""
+    tables = tomllib.loads(set_("encoder.name=current", "resilience.model=bit-flip",
+                                "resilience.severity=0.01").to_toml())  # fmt: skip
+    assert set(tables) == set(default_tables(TASK))
+    assert tables["encoder"] == {"name": "current", "scale": list(TASK.scale), "ticks": 10}
+    assert tables["readout"] == {"name": "winner-takes-all"}
+    assert tables["resilience"] == {
+        "model": "bit-flip", "severity": 0.01, "draws": 32, "aggregate": "mean", "bits": 8,
+    }  # fmt: skip
+    assert tables["space"]["v_min"] == -math.inf
+    assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
+
+
+# --- what is refused --------------------------------------------------------------------------
+
+MISTAKES = [
+    # (what is set, what the line must begin with)
+    ("runn.seed=1", "unknown section: runn; did you mean run?"),
+    ("zzz.seed=1", "unknown section: zzz; expected one of run, encoder,"),
+    ("run.sed=1", "unknown key in run: run.sed; did you mean run.seed?"),
+    ("run.qqqq=1", "unknown key in run: run.qqqq; expected one of run.task,"),
+    ("evolution.populaton=8", "unknown key in evolution: evolution.populaton; did you mean "
+                              "evolution.population?"),
+    ("space.delay_limits=8", "unknown key in space: space.delay_limits; did you mean "
+                             "space.delay_limit?"),
+    ("evolution.rates.add_synapses=1", "unknown key in evolution.rates: add_synapses; did you "
+                                       "mean add_synapse?"),
+    ("space.encoder=1", "unknown key in space: space.encoder"),
+    ("run.task=cart-pole", "run.task: expected one of cartpole"),
+    ("run.task=5", "run.task: expected one of cartpole"),
+    ("run.seed=-1", "run.seed: expected a whole number from 0 to 18446744073709551615, got -1"),
+    ("run.seed=18446744073709551616", "run.seed: expected a whole number from 0 to"),
+    ("run.seed=1.5", "run.seed: expected a whole number"),
+    ("run.seed=one", "run.seed: expected a whole number from 0 to 18446744073709551615, got one"),
+    ("run.seed=true", "run.seed: expected a whole number"),
+    ("run.workers=0", "run.workers: expected a whole number from 1"),
+    ("run.workers=[2]", "run.workers: expected a whole number"),
+    ("encoder.name=poisson", "encoder.name: expected one of flip-flop, current, got poisson"),
+    ("encoder.name=3", "encoder.name: expected one of flip-flop, current, got 3"),
+    ("encoder.rate=3", "encoder.rate: unknown parameter of flip-flop; expected scale, ticks"),
+    ("encoder.ticks=0", "encoder.ticks: expected a whole number from 1"),
+    ("encoder.period=25", "encoder.period: expected a whole number from 1 to 24, got 25"),
+    ("encoder.gain=nan", "encoder.gain: expected a number from"),
+    ("encoder.scale=[1, 2, 3]", "encoder.scale: expected 4 numbers for cartpole, got 3"),
+    ("encoder.scale=[1, 2, 3, 4, 5]", "encoder.scale: expected 4 numbers for cartpole, got 5"),
+    ("encoder.scale=[1, 2, 3, 0]", "encoder.scale[3]: expected a number from"),
+    ("encoder.scale=[1, 2, nan, 4]", "encoder.scale[2]: expected a number from"),
+    ("encoder.scale=[]", "encoder.scale: expected a list of at least one number"),
+    ("encoder.scale=wide", "encoder.scale: expected a list of at least one number, got wide"),
+    ("readout.name=first", "readout.name: expected one of winner-takes-all, got first"),
+    ("readout.window=3", "readout.window: unknown parameter of winner-takes-all"),
+    ("space.dt=0", "space.dt: expected a number from"),
+    ("space.dt=nan", "space.dt: expected a number from 1e-09 to 1e+09, got nan"),
+    ("space.weight_limit=inf", "space.weight_limit: expected a number from"),
+    ("space.weight_limit=-1", "space.weight_limit: expected a number from"),
+    ("space.delay_limit=5000", "space.delay_limit: expected a whole number from 1 to 4096"),
+    ("space.threshold_high=0.05", "space.threshold_high: expected a number from 0.1"),
+    ("space.tau_low=1000", "space.tau_high: expected a number from 1000"),
+    ("space.v_min=inf", "space.v_min: expected a number from -inf"),
+    ("space.v_reset=low", "space.v_reset: expected a number from"),
+    ("space.refractory=-1", "space.refractory: expected a whole number from 0"),
+    ("space.reset=never", "space.reset: expected one of to_value, subtract, got never"),
+    ("space.hidden_limit=1.5", "space.hidden_limit: expected a whole number"),
+    ("space.density=2", "space.density: expected a number from 0 to 1, got 2"),
+    ("evolution.population=1", "evolution.population: expected a whole number from 2"),
+    ("evolution.population=ten", "evolution.population: expected a whole number"),
+    ("evolution.generations=-1", "evolution.generations: expected a whole number from 0"),
+    ("evolution.evaluations=0", "evolution.evaluations: expected a whole number from 1"),
+    ("evolution.mate=1.1", "evolution.mate: expected a number from 0 to 1, got 1.1"),
+    ("evolution.rates=1", "evolution.rates: expected a table, got 1"),
+    ("evolution.rates.add_synapse=-1", "evolution.rates.add_synapse: expected a number from 0"),
+    ("evolution.rates.add_synapse=nan", "evolution.rates.add_synapse: expected a number from 0"),
+    ("evolution.rates.add_synapse.x=1", "evolution.rates.add_synapse: expected a number from 0"),
+    ('objectives.names=["score", "speed"]', "objectives.names[1]: expected one of score, size"),
+    ("objectives.names=[]", "objectives.names: expected a list of distinct objectives"),
+    ("objectives.names=score", "objectives.names: expected a list of distinct objectives"),
+    ('objectives.names=["size", "size"]', "objectives.names: expected a list of distinct"),
+    ("objectives.names=[1]", "objectives.names[0]: expected one of score, size"),
+    ("objectives.starts=0", "objectives.starts: expected a whole number from 1"),
+    ("objectives.feasible=nan", "objectives.feasible: expected a number from"),
+    ("resilience.model=rust", "resilience.model: expected one of gaussian, dead-synapse"),
+    ("resilience.name=dead-synapse", "resilience.name: unknown parameter of gaussian"),
+    ("resilience.bits=8", "resilience.bits: unknown parameter of gaussian"),
+    ("resilience.severity=-0.1", "resilience.severity"),
+    ("resilience.severity=nan", "resilience.severity"),
+    ("resilience.severity=high", "resilience.severity"),
+    ("resilience.severity=[0.1]", "resilience.severity"),
+    ("resilience.draws=-1", "resilience.draws: expected a whole number from 0"),
+    ("resilience.draws=many", "resilience.draws: expected a whole number from 0"),
+    ("resilience.aggregate=median", "resilience.aggregate: expected mean, quantile:Q or cvar:Q"),
+    ("report.episodes=0", "report.episodes: expected a whole number from 1"),
+    ("report.episodes=1e3", "report.episodes: expected a whole number from 1"),
+    ("report.draws=-1", "report.draws: expected a whole number from 0"),
+    ("run=3", "--set: expected section.key=value, got run"),
+    ("seed", "--set: expected section.key=value, got seed"),
+    ("=3", "--set: expected section.key=value, got =3"),
+    ("run.seed", "--set: expected section.key=value, got run.seed"),
+    ("run.seed.x=3", "run.seed: expected a whole number"),
+    (".=3", "unknown section:"),
+    ("run.=3", "unknown key in run: run.;"),
+]  # fmt: skip
+
+
+def line_of(make):
+    """The one line of the error that `make()` raises."""
+    with pytest.raises(InputError) as caught:
+        make()
+    line = str(caught.value)
+    assert len(line.splitlines()) == 1, line
+    return line
+
+
+@pytest.mark.parametrize(("assignment", "begins"), MISTAKES)
+def test_mistakes(assignment, begins):
+    line = line_of(lambda: set_(assignment))
+    assert line.startswith(begins), line
+
+
+def test_a_severity_beyond_what_the_model_allows():
+    line = line_of(lambda: set_("resilience.model=dead-synapse", "resilience.severity=1.5"))
+    assert line.startswith("resilience.severity")
+    assert "from 0 to 1, got 1.5" in line
+
+
+FILES = [
+    # (what the file holds, what follows the file's name in the line)
+    ("", "run.task: expected the name of a task, got none"),
+    ("[run]\nseed = 1\n", "run.task: expected the name of a task, got none"),
+    ('run = "cartpole"\n', "run.task: expected the name of a task, got none"),
+    ('[run]\ntask = "chess"\n', "run.task: expected one of cartpole"),
+    ("[run]\ntask = 3\n", "run.task: expected one of cartpole"),
+    ("[run\n", "not valid TOML: "),
+    ('[run]\ntask = "cartpole"\ntask = "cartpole"\n', "not valid TOML: "),
+    ("\x00", "not valid TOML: "),
+    ('[run]\ntask = "cartpole"\n[spice]\na = 1\n', "unknown section: spice; did you mean space?"),
+    ('space = 3\n[run]\ntask = "cartpole"\n', "space: expected a section of keys, got 3"),
+    ('space = []\n[run]\ntask = "cartpole"\n', "space: expected a section of keys, got []"),
+    ('[[space]]\n[run]\ntask = "cartpole"\n', "space: expected a section of keys, got [{}]"),
+    ('encoder = "current"\n[run]\ntask = "cartpole"\n',
+     "encoder: expected a section of keys, got current"),
+    ('[run]\ntask = "cartpole"\nseed = 1979-05-27\n', "run.seed: expected a whole number"),
+    ('[run]\ntask = "cartpole"\n[evolution]\nrates = {fly = 1}\n',
+     "unknown key in evolution.rates: fly"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "follows"), FILES)
+def test_mistakes_in_files(tmp_path, text, follows):
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    line = line_of(lambda: resolve(str(file)))
+    assert line.startswith(f"{file}: {follows}"), line
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    missing, folder, binary = (tmp_path / f"{n}.toml" for n in ("missing", "folder", "binary"))
+    folder.mkdir()
+    binary.write_bytes(b"\xff\xfe\x00")
+    for file, what in ((missing, "No such file"), (folder, "directory"), (binary, "UTF-8")):
+        line = line_of(lambda file=file: resolve(str(file)))
+        assert line.startswith(f"{file}: ")
+        assert what in line
+
+
+def test_deeply_nested_or_endless_values(tmp_path):
+    file = tmp_path / "deep.toml"
+    for value in ("[" * 5000 + "]" * 5000, "9" * 5000):
+        file.write_text(f'[run]\ntask = "cartpole"\nseed = {value}\n')
+        assert str(file) in line_of(lambda: resolve(str(file)))
+        line_of(lambda value=value: set_(f"run.seed={value}"))
+
+
+def test_an_unknown_task():
+    line = line_of(lambda: resolve("cartpol"))
+    assert line.startswith("task: expected one of cartpole")
+    assert line.endswith("got cartpol")
+
+
+# --- anything at all --------------------------------------------------------------------------
+
+scalars = (  # whatever TOML can hold
+    st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["", "current", "flip-flop", "score", "mean", "cvar:0.1", "subtract"])
+    | st.text(max_size=5)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "scale", "x", ""]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+sections = default_tables(TASK)
+paths = st.sampled_from(
+    [
+        *[f"{section}.{key}" for section, table in sections.items() for key in table],
+        *[f"evolution.rates.{name}" for name in MUTATIONS],
+        "evolution.evaluations", "resilience.bits", "resilience.name", "encoder.ticks", "encoder.x",
+        "encoder.scale.x", "readout.x", "run", "encoder.name.x", "run.task.x", "", ".", "a.b.c.d.e",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(paths, values), min_size=1, max_size=4))
+@settings(max_examples=600, deadline=None, derandomize=True)
+@example([("resilience.severity", "high")])
+@example([("encoder.name", {"name": "current"}), ("encoder.name", "current")])
+@example([("run.task", ["cartpole"])])
+def test_any_settings_resolve_or_are_refused(overrides):
+    try:
+        config = resolve("cartpole", overrides)
+    except InputError as error:
+        line = str(error)
+    else:
+        line = "resolved"
+        assert tomllib.loads(config.to_toml())["run"] == config.tables["run"]
+    assert len(line.splitlines()) == 1
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[a-z.]{1,9} ?= ?[\[\]{}\"'0-9a-z.,:\-\n]{0,12}"))
+@settings(max_examples=400, deadline=None, derandomize=True)
+def test_any_assignment_is_read_or_refused(text):
+    try:
+        path, _ = parse_assignment(text)
+    except InputError as error:
+        assert_one_line(str(error))
+    else:
+        assert path
+        assert path == text.partition("=")[0].strip()
+
+
+def assert_one_line(line):
+    assert len(line.splitlines()) == 1, line
+
+
+ASSIGNMENTS = [
+    ("a.b=1", ("a.b", 1)),
+    ("a.b=1.5", ("a.b", 1.5)),
+    ("a.b=1e-3", ("a.b", 0.001)),
+    ("a.b=true", ("a.b", True)),
+    ("a.b=-inf", ("a.b", -math.inf)),
+    ("a.b=current", ("a.b", "current")),
+    ('a.b="current"', ("a.b", "current")),
+    ("a.b='1'", ("a.b", "1")),
+    ("a.b=cvar:0.1", ("a.b", "cvar:0.1")),
+    ("a.b=x=y", ("a.b", "x=y")),
+    ("a.b=", ("a.b", "")),
+    (" a.b = 3 ", ("a.b", 3)),
+    ("a.b= two words ", ("a.b", "two words")),
+    ("a.b=[1, 2.5]", ("a.b", [1, 2.5])),
+    ("a.b={c = 1}", ("a.b", {"c": 1})),
+    ("a=1", ("a", 1)),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), ASSIGNMENTS)
+def test_assignments(text, expected):
+    path, value = parse_assignment(text)
+    assert (path, value) == expected
+    assert type(value) is type(expected[1])
+
+
+def test_the_models_by_name():
+    for name, model in (("gaussian", Gaussian()), ("dead-synapse", DeadSynapse())):
+        config = set_(f"resilience.model={name}")
+        assert config.evaluator.faults[0].model == model
