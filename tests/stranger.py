@@ -37,7 +37,7 @@ def word_hash(*words):
 
 def uniform(h):
     """U: a hash as a fraction."""
-    return (float(h >> 11) + 0.5) / 2.0**53
+    return (float(h >> 12) + 0.5) / 2.0**52
 
 
 def episode_seed(seed, purpose, i):

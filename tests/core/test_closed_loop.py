@@ -144,7 +144,7 @@ def test_faulty_copies_equal_twins(network, seed, count):
 @every_balancer
 def test_long_episodes_equal_the_twins(network):
     """Scores of decisions: tick counts beyond every ring, state carried all the way."""
-    starts = LONG.starts(range(4))
+    starts = LONG.starts(range(8 if JIT else 3))
     result = play(network, LONG, starts)
     assert result.steps.max() >= (70 if JIT else 25)
     for start, score, steps in zip(starts, result.scores, result.steps, strict=True):
@@ -172,7 +172,7 @@ def test_results_do_not_depend_on_batch_or_order(network):
     starts = LONG.starts(range(10))
     copy_of, start_of = rng.integers(0, 20, total), rng.integers(0, 10, total)
     whole = play(network, LONG, starts, copies=copies, copy_of=copy_of, start_of=start_of)
-    assert len(set(whole.steps.tolist())) > 5
+    assert len(set(whole.steps.tolist())) > 3
     for jobs in sizes:
         chosen = rng.permutation(total)[:jobs]
         part = play(
