@@ -266,7 +266,8 @@ class _Run:
         values = self._checked(np.asarray(measured.objectives, dtype=float), len(genomes))
         weights = tuple(1.0 if o.maximise else -1.0 for o in self.objectives)
         newcomers = []
-        for genome, row, violation in zip(genomes, values, measured.violation, strict=True):
+        violations = self._checked_violation(measured.violation, len(genomes))
+        for genome, row, violation in zip(genomes, values, violations, strict=True):
             fitness = Fitness(weights, tuple(row.tolist()))
             fitness.violation = float(violation)
             newcomers.append(Individual(genome, fitness))
@@ -290,6 +291,20 @@ class _Run:
                     f"evaluate: expected finite values of {objective.name}, "
                     f"got {values[bad[0], column]} for network {bad[0]}"
                 )
+        return values
+
+    def _checked_violation(self, violation: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        values = np.asarray(violation, dtype=float)
+        if values.shape != (count,):
+            raise ValueError(
+                f"evaluate: expected violation of shape ({count},), got {values.shape}"
+            )
+        bad = np.flatnonzero(~((values >= 0.0) & np.isfinite(values)))
+        if bad.size:
+            raise ValueError(
+                f"evaluate: expected violation to be finite and at least 0, "
+                f"got {values[bad[0]]} for network {bad[0]}"
+            )
         return values
 
     def _record(self, state: State) -> dict[str, Any]:

@@ -36,6 +36,9 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
         chosen = rng.random(len(sources)) < space.density
         chosen[rng.integers(len(sources))] = True
         rows += [(pre, post, *_random_synapse(space, rng)) for pre in sources[chosen]]
+    if len(rows) > space.synapse_limit:
+        kept = rng.choice(len(rows), space.synapse_limit, replace=False)
+        rows = [rows[i] for i in sorted(kept)]
     return genome.with_synapses(rows)
 
 

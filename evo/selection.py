@@ -27,11 +27,18 @@ def select_survivors(individuals: Sequence[Individual], count: int, /) -> list[I
     """
     distinct, repeated = _split_repeated(individuals)
     feasible = [i for i in distinct if i.feasible]
-    chosen = tools.selNSGA2(feasible, min(count, len(feasible)), nd="log") if feasible else []
-    rest = sorted(
-        [i for i in distinct if not i.feasible] + repeated,
-        key=lambda i: (i.fitness.violation, *(-w for w in i.fitness.wvalues)),
-    )[: count - len(chosen)]
+    chosen: list[Individual] = []
+    if feasible:
+        # DEAP's faster sort does not know of a single objective.
+        sort = "log" if len(feasible[0].fitness.wvalues) > 1 else "standard"
+        chosen = tools.selNSGA2(feasible, min(count, len(feasible)), nd=sort)
+    rest = [i for i in repeated if i.feasible]
+    for infeasible in (distinct, repeated):
+        rest += sorted(
+            (i for i in infeasible if not i.feasible),
+            key=lambda i: (i.fitness.violation, *(-w for w in i.fitness.wvalues)),
+        )
+    rest = rest[: count - len(chosen)]
     for individual in rest:
         individual.fitness.rank, individual.fitness.crowding_dist = 0, 0.0
     ranked = [i for i in [*chosen, *rest] if i.feasible]
@@ -64,11 +71,11 @@ def _tournament_key(individual: Individual) -> tuple[float, int, float]:
 def _split_repeated(
     individuals: Sequence[Individual],
 ) -> tuple[list[Individual], list[Individual]]:
-    seen: set[tuple[float, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     distinct: list[Individual] = []
     repeated: list[Individual] = []
     for individual in individuals:
-        values = individual.fitness.values
+        values = (individual.feasible, *individual.fitness.values)
         (repeated if values in seen else distinct).append(individual)
         seen.add(values)
     return distinct, repeated

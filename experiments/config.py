@@ -134,7 +134,7 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     else:
         name = source
     try:
-        tables = default_tables(find_task(name))
+        tables = default_tables(find_task(name, "run.task" if where else "task"))
         _merge(tables, given)
         # Which part first, then its parameters, in whatever order they were typed.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
@@ -158,16 +158,20 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise wrong("--set", "section.key=value", text)
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         parsed = value.strip()
+    except RecursionError:
+        raise wrong(path.strip(), "a value that is not nested so deeply", value) from None
     return path.strip(), parsed
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid TOML: nested too deeply") from None
 
 
 def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
@@ -208,7 +212,7 @@ def _unknown(what: str, name: str, known: Any) -> InputError:
 def _build(tables: Tables) -> Config:
     """Make the parts; each checks its own values."""
     run, report = tables["run"], tables["report"]
-    task = find_task(run["task"])
+    task = find_task(run["task"], "run.task")
     encoder = from_table(ENCODERS, tables["encoder"], "encoder")
     if encoder.observations != len(task.observations):
         raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
@@ -230,7 +234,11 @@ def _build(tables: Tables) -> Config:
     faults.setdefault("severity", lookup(MODELS, faults["model"], "resilience.model").typical)
     known = ("model", "severity", "draws", "aggregate")
     parameters = {k: v for k, v in faults.items() if k not in known}
-    model = from_table(MODELS, {"name": faults["model"], **parameters}, "resilience")
+    model = from_table(MODELS, {**parameters, "name": faults["model"]}, "resilience")
+    if "name" in parameters:
+        raise InputError(
+            f"resilience.name: unknown parameter of {faults['model']}; did you mean resilience.model?"
+        )
     faults |= {k: v for k, v in to_table(model).items() if k != "name"}
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))

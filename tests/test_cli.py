@@ -178,7 +178,7 @@ def test_the_run_directory_is_complete(small):
     front = {f"front/{k:03d}.json" for k in range(len(rows_of(small / "front.csv")))}
     required = {
         "config.toml", "manifest.json", "history.csv", "front.csv", "checkpoint/state.npz",
-        "pareto.png", "network.png", "raster.png", *front,
+        "checkpoint/config.toml", "pareto.png", "network.png", "raster.png", *front,
     }  # fmt: skip
     assert required <= present
     assert present <= required | {"smallest.png"}
@@ -262,7 +262,8 @@ def test_the_configuration_repeats_the_run(small, tmp_path):
 def test_workers_change_nothing(tmp_path):
     for workers in ("1", "2"):
         assert main(["evolve", *SMALL, "--workers", workers, "--out", str(tmp_path / workers)]) == 0
-    same_runs(tmp_path / "1", tmp_path / "2", but=("manifest.json", "config.toml"))
+    configs = ("config.toml", "checkpoint/config.toml")
+    same_runs(tmp_path / "1", tmp_path / "2", but=("manifest.json", *configs))
     one, two = ((tmp_path / w / "config.toml").read_text().splitlines() for w in "12")
     assert [line for line in zip(one, two, strict=True) if line[0] != line[1]] == [
         ("workers = 1", "workers = 2")
@@ -284,7 +285,7 @@ def test_a_run_that_finds_nothing_says_so(capsys, tmp_path):
     arguments = [*SMALL, "--generations", 0, "--set", "objectives.feasible=1", "--out", run]
     code, out, _ = tardigrade(capsys, "evolve", *arguments)
     assert code == 0
-    assert "no network reached 1 of solved (475)" in out
+    assert "no network reached the score of 475" in out
     assert rows_of(run / "front.csv") == []
     assert (run / "front.csv").read_text().startswith("file,neurons,synapses,score,")
     assert not (run / "front").exists()
@@ -338,7 +339,7 @@ def test_a_run_can_be_made_longer(small, tmp_path):
     assert main(["resume", str(longer), "--workers", "2"]) == 0
     whole = tmp_path / "whole"
     assert main(["evolve", *SMALL, "--generations", "4", "--out", str(whole)]) == 0
-    same_runs(longer, whole)
+    same_runs(longer, whole, but=("manifest.json", "checkpoint/config.toml"))
 
 
 @pytest.fixture(scope="module")
@@ -502,10 +503,10 @@ def test_faults_writes_a_row_per_draw(capsys, networks, tmp_path):
     for row in rows:
         assert float(row["score_min"]) <= float(row["score_mean"]) <= 500
         masked, drop = row["outcome"] == "masked", float(row["drop"])
-        assert not masked or drop == 0.0
-        assert (row["outcome"] == "critical") == (drop > 0.1 and not masked)
+        expected = "improved" if drop <= 0 else "degraded" if drop <= 0.1 else "critical"
+        assert row["outcome"] == expected or (masked and drop == 0.0)
         assert (row["site"], row["time"]) == ("all", "permanent")
-    assert {"masked", "critical", "degraded"} >= {r["outcome"] for r in rows}
+    assert len({r["outcome"] for r in rows}) >= 3
     assert set(files_in(out)) == {"rows.csv", "summary.csv", "manifest.json", "degradation.png"}
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["rows"] == len(rows)

@@ -88,10 +88,19 @@ def test_what_is_set_is_used():
 
 def test_later_settings_win():
     assert set_("run.seed=2", "run.seed=3").seed == 3
-    config = set_("encoder.name=current", "encoder.ticks=7", "encoder.name=flip-flop")
-    assert config.space.encoder == FlipFlop(scale=TASK.scale)
-    config = set_("encoder.spikes=4", "encoder.name=flip-flop")  # the same one: nothing changes
+    config = set_("encoder.name=current", "encoder.name=flip-flop", "encoder.gain=2.0")
+    assert config.space.encoder == FlipFlop(scale=TASK.scale, gain=2.0)
+
+
+def test_parameters_may_come_before_the_part_they_are_of():
+    config = set_("encoder.ticks=7", "encoder.name=current")
+    assert config.space.encoder == Current(scale=TASK.scale, ticks=7)
+    config = set_("encoder.spikes=4", "encoder.name=flip-flop")
     assert config.space.encoder == FlipFlop(scale=TASK.scale, spikes=4)
+    config = set_("resilience.bits=5", "resilience.severity=0.1", "resilience.model=bit-flip")
+    assert (config.evaluator.faults[0].model, config.evaluator.faults[0].severity) == (
+        BitFlip(bits=5), 0.1,
+    )  # fmt: skip
 
 
 def test_one_configuration_does_not_leak_into_the_next():
@@ -115,7 +124,7 @@ ROUND_TRIPS = [
     ("encoder.name=current",),
     ("run.seed=18446744073709551615", "space.v_min=-0.5", "space.dt=0.1"),
     ("resilience.model=dead-synapse", "resilience.severity=0.1"),
-    ("resilience.model=bit-flip", "resilience.severity=1e-3"),
+    ("resilience.model=bit-flip",),
     ("evolution.evaluations=500", "evolution.rates.perturb_tau=0.123456789012345678"),
     ("encoder.scale=[1e-9, 0.1, 3, 1e9]", 'objectives.names=["score"]'),
 ]
@@ -136,13 +145,12 @@ def test_the_file_resolves_to_the_same(tmp_path, assignments):
 
 def test_the_file_says_everything():
     """A default that changes in a later release must not change what the file means."""
-    tables = tomllib.loads(set_("encoder.name=current", "resilience.model=bit-flip",
-                                "resilience.severity=0.01").to_toml())  # fmt: skip
+    tables = tomllib.loads(set_("encoder.name=current", "resilience.model=bit-flip").to_toml())
     assert set(tables) == set(default_tables(TASK))
     assert tables["encoder"] == {"name": "current", "scale": list(TASK.scale), "ticks": 10}
     assert tables["readout"] == {"name": "winner-takes-all"}
     assert tables["resilience"] == {
-        "model": "bit-flip", "severity": 0.01, "draws": 32, "aggregate": "mean", "bits": 8,
+        "model": "bit-flip", "severity": 0.02, "draws": 32, "aggregate": "mean", "bits": 8,
     }  # fmt: skip
     assert tables["space"]["v_min"] == -math.inf
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
@@ -335,7 +343,7 @@ paths = st.sampled_from(
     [
         *[f"{section}.{key}" for section, table in sections.items() for key in table],
         *[f"evolution.rates.{name}" for name in MUTATIONS],
-        "evolution.evaluations", "resilience.bits", "resilience.name", "encoder.ticks", "encoder.x",
+        "evolution.evaluations", "resilience.severity", "resilience.bits", "resilience.name", "encoder.ticks", "encoder.x",
         "encoder.scale.x", "readout.x", "run", "encoder.name.x", "run.task.x", "", ".", "a.b.c.d.e",
     ]
 )  # fmt: skip
@@ -400,7 +408,9 @@ def test_assignments(text, expected):
     assert type(value) is type(expected[1])
 
 
-def test_the_models_by_name():
-    for name, model in (("gaussian", Gaussian()), ("dead-synapse", DeadSynapse())):
-        config = set_(f"resilience.model={name}")
-        assert config.evaluator.faults[0].model == model
+@pytest.mark.parametrize("model", [Gaussian(), DeadSynapse(), BitFlip()])
+def test_each_model_comes_with_a_severity_that_suits_it(model):
+    config = set_(f"resilience.model={model.name}")
+    (fault,) = config.evaluator.faults
+    assert (fault.model, fault.severity) == (model, model.typical)
+    assert config.tables["resilience"]["severity"] == model.typical

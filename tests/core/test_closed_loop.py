@@ -172,7 +172,7 @@ def test_results_do_not_depend_on_batch_or_order(network):
     starts = LONG.starts(range(10))
     copy_of, start_of = rng.integers(0, 20, total), rng.integers(0, 10, total)
     whole = play(network, LONG, starts, copies=copies, copy_of=copy_of, start_of=start_of)
-    assert len(set(whole.steps.tolist())) > 3
+    assert len(set(whole.steps.tolist())) > (3 if JIT else 1)
     for jobs in sizes:
         chosen = rng.permutation(total)[:jobs]
         part = play(
