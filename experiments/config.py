@@ -166,8 +166,9 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    text = read_text(path)
     try:
-        return tomllib.loads(read_text(path))
+        return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}") from None
     except RecursionError:
@@ -236,9 +237,8 @@ def _build(tables: Tables) -> Config:
     parameters = {k: v for k, v in faults.items() if k not in known}
     model = from_table(MODELS, {**parameters, "name": faults["model"]}, "resilience")
     if "name" in parameters:
-        raise InputError(
-            f"resilience.name: unknown parameter of {faults['model']}; did you mean resilience.model?"
-        )
+        unknown = f"resilience.name: unknown parameter of {faults['model']}"
+        raise InputError(f"{unknown}; did you mean resilience.model?")
     faults |= {k: v for k, v in to_table(model).items() if k != "name"}
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))

@@ -43,9 +43,9 @@ def parse_severities(text: str) -> tuple[float, ...]:
             number = int(count)
             if not 0 < low < high < np.inf or not 2 <= number <= 10_000:
                 raise ValueError
-            points = np.geomspace(low, high, number)
-            return tuple(float(f"{p:.6g}") for p in points)
-        values = tuple(float(part) for part in text.split(","))
+            values = tuple(float(f"{p:.6g}") for p in np.geomspace(low, high, number))
+        else:
+            values = tuple(float(part) for part in text.split(","))
     except ValueError:
         raise wrong("--severity", expected, text) from None
     if not all(0 <= v < np.inf for v in values) or len(set(values)) < len(values):

@@ -5,6 +5,7 @@ Matplotlib is used without pyplot: figures then carry no global state and need n
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,13 +49,23 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
             figure.savefig(temporary, dpi=150, metadata=undated[target.suffix.lower()])
         os.replace(temporary, target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise InputError(f"{target}: cannot be written: {error.strerror or error}") from None
     return target
 
 
 def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
-    """Draw a front: size against resilience, both as held out; colour is the score."""
+    """Draw a front: size against resilience, both as held out; colour is the score.
+
+    Raises
+    ------
+    InputError
+        One of these three was no objective of the run.
+    """
+    for name in ("score", "size", "resilience"):
+        if name not in rows[0]:
+            raise InputError(f"the run had no objective {name}, which the picture shows")
     figure = _figure(6.4, 4.4)
     axes = figure.add_subplot()
     size = [r["neurons"] + r["synapses"] for r in rows]

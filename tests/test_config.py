@@ -343,8 +343,9 @@ paths = st.sampled_from(
     [
         *[f"{section}.{key}" for section, table in sections.items() for key in table],
         *[f"evolution.rates.{name}" for name in MUTATIONS],
-        "evolution.evaluations", "resilience.severity", "resilience.bits", "resilience.name", "encoder.ticks", "encoder.x",
-        "encoder.scale.x", "readout.x", "run", "encoder.name.x", "run.task.x", "", ".", "a.b.c.d.e",
+        "evolution.evaluations", "resilience.severity", "resilience.bits", "resilience.name",
+        "encoder.ticks", "encoder.x", "encoder.scale.x", "encoder.name.x", "readout.x", "run",
+        "run.task.x", "", ".", "a.b.c.d.e",
     ]
 )  # fmt: skip
 

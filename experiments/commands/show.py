@@ -85,7 +85,9 @@ def _show_network(options: Namespace) -> tuple[Any, str]:
     from fitness import TASKS
     from neuro import load
     from neuro.columns import RESET_RULES
-    from neuro.specs import to_table
+    from neuro.specs import to_table, whole
+
+    whole(options.seed, "--seed", 0, 2**64 - 1)
 
     network = load(options.what)
     n, s, i = network.neurons, network.synapses, network.input_synapses

@@ -41,7 +41,7 @@ def build(p, drive):
         With the objects "neurons", "synapses" (if there are any), "spikes" and "voltage".
     """
     dt = p["dt"] * b2.ms
-    count = len(p["v_leak"])
+    ticks, count = drive.shape
     # The last row is zero: a TimedArray holds its last value for ever.
     external_input = b2.TimedArray(
         np.vstack([drive, np.zeros((1, count))]), dt=dt, name="external_input"
@@ -84,7 +84,9 @@ def build(p, drive):
         setattr(neurons, name, p[name])
     neurons.v = p["v_leak"]
     # Brian2 lets a neuron go when (ticks since its spike) >= held_for: one more than we hold it.
-    neurons.held_for = (np.array(p["refractory"]) + 1) * dt
+    # Longer than the run makes no difference, but would hold neurons that have never spiked:
+    # Brian2 starts as if their last spike were 10,000 s ago.
+    neurons.held_for = (np.minimum(p["refractory"], ticks) + 1) * dt
 
     spikes = b2.SpikeMonitor(neurons, name="spikes")
     voltage = b2.StateMonitor(neurons, "v", record=True, when="end", dt=dt, name="voltage")
