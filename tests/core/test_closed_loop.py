@@ -183,6 +183,26 @@ def test_results_do_not_depend_on_batch_or_order(network):
         assert np.array_equal(part.steps, whole.steps[chosen])
 
 
+def test_a_neuron_in_balance_is_not_forgotten_when_its_input_stops():
+    """Neuron 9 is driven at ticks 1 to 100 and settles exactly; then it must decay again.
+
+    The spike of neuron 8 that arrives at tick 114 reaches its threshold only if it has not, and
+    would turn action 0 into action 1.
+    """
+    columns = {
+        "tau_mem": [np.inf] * 9 + [1.0, np.inf], "v_threshold": [1.0] * 9 + [0.7, 1.0],
+        "refractory": [0] * 8 + [100] + [0] * 2,
+    }  # fmt: skip
+    drive = [(c, 9, 0.075, 1) for c in range(8)] + [(c, 8, 0.25, 1) for c in range(8)]
+    network = Network.build(
+        columns, [*drive, (8, 9, 0.6, 113)], inputs=range(8), outputs=[10, 9],
+        encoder=FlipFlop((1e-9,) * 4, 130, 100, 1), readout=WinnerTakesAll(),
+    )  # fmt: skip
+    for start in CARTPOLE.starts(range(3)):
+        result = play(network, CARTPOLE, start[None])
+        assert (result.scores[0], result.steps[0]) == twin_episode(network, CARTPOLE, start)
+
+
 def test_no_jobs():
     result = play(balancer(), CARTPOLE, np.empty((0, 4)))
     assert len(result.scores) == len(result.steps) == 0

@@ -25,7 +25,9 @@ from strategies import (
 from neuro import (
     InputError,
     Network,
+    Twin,
     golden_copies,
+    kernels,
     simulate,
     simulate_copies,
     simulate_twin,
@@ -94,6 +96,34 @@ def test_thousands_of_networks():
             assert same_bits(lanes.voltage[:, :, f].copy(), twin[1])
         active += bool(twin[0].any())
     assert active > 0.7 * count
+
+
+def test_lanes_under_input_that_stays_the_same():
+    """With constant input the lane kernel may skip neurons that are at rest, and no others.
+
+    Driven tick by tick the way the closed loop does it: `idle` is cleared when input changes.
+    """
+    rng = np.random.default_rng(7)
+    width, lanes = 8, 3
+    for _ in range(500 if JIT else 60):
+        network = random_network(rng)
+        n, copies = len(network.neurons), random_copies(rng, network, lanes)
+        twins = [Twin(copy_as_network(network, copies, f)) for f in range(lanes)]
+        program = compile_network(network)
+        x = kernels.new_lanes(program, width)
+        for f in range(lanes):
+            kernels.load_lane(program, x, width, f, copies, f)
+        change = 0
+        for k in range(50):
+            if k == change:
+                ext = np.where(rng.random((n, lanes)) < 0.3, rng.normal(size=(n, lanes)), 0.0)
+                x.ext.reshape(n, width)[:, :lanes] = ext + network.neurons.bias[:, None]
+                x.idle[:] = False
+                change += int(rng.integers(1, 25))
+            kernels.tick_lanes(program, x, width, lanes, k)
+            for f, twin in enumerate(twins):
+                assert x.fired.reshape(n, width)[:, f].tolist() == twin.tick(ext[:, f])
+                assert same_bits(x.v.reshape(n, width)[:, f].copy(), np.array(twin.v))
 
 
 def run_all(network, ext):
