@@ -171,10 +171,10 @@ class Copies(NamedTuple):
 class Lanes(NamedTuple):
     """State and per-lane parameters of L lanes, flat with index ``row * L + lane``.
 
-    `flags` is `fired` seen eight lanes at a time. ``idle[j]`` says that the last tick of neuron
-    j changed nothing in any lane, so that without new input the next one will not either;
-    ``arrived[k % R * N + j]`` that something arrives at it in tick k. Whoever changes ``ext`` or
-    a lane's state clears `idle`.
+    `flags` is `fired` seen eight lanes at a time. ``idle[j]`` says that in the last tick nothing
+    arrived at neuron j and nothing changed in any lane: nor will it in the next one, unless
+    something arrives. ``arrived[k % R * N + j]`` says that something arrives at it in tick k.
+    Whoever changes ``ext`` or a lane's state clears `idle`.
     """
 
     v: NDArray[np.float64]
@@ -298,7 +298,8 @@ def tick_lanes(p, x, width, active, k):
     slot = np.uint64((k & (p.ring - 1)) * n)
     for j in range(n):
         # The same input to the same state gives the same result: skipping it is exact.
-        if x.idle[j] and not x.arrived[slot + np.uint64(j)]:
+        arrived = x.arrived[slot + np.uint64(j)]
+        if x.idle[j] and not arrived:
             continue
         x.arrived[slot + np.uint64(j)] = False
         base = np.uint64(j) * stride
@@ -311,7 +312,7 @@ def tick_lanes(p, x, width, active, k):
         else:
             changed = sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory,
                             subtract, True)  # fmt: skip
-        x.idle[j] = not changed
+        x.idle[j] = not (changed or arrived)
     words = stride // np.uint64(8)
     for j in range(n):
         if x.idle[j]:

@@ -74,6 +74,25 @@ def test_neither_global_generator_is_used():
     assert (random.getstate(), np.random.get_state()[1].tobytes()) == before  # noqa: NPY002
 
 
+def test_child_i_of_generation_g_has_a_generator_of_its_own():
+    toolbox = default_toolbox(SPACE, SMALL)
+    first, parent, fresh = toolbox.initialise, toolbox.select_parent, []
+
+    def look(rng):
+        """Note the state of a generator that has not been used yet."""
+        if not fresh or fresh[-1][0] is not rng:
+            fresh.append((rng, rng.bit_generator.state["state"]))
+        return rng
+
+    toolbox.register("initialise", lambda rng: first(look(rng)))
+    toolbox.register("select_parent", lambda population, rng: parent(population, look(rng)))
+    run(toolbox=toolbox, seed=9)
+    assert [state for _, state in fresh] == [
+        np.random.PCG64(np.random.SeedSequence(9, spawn_key=(g, i))).state["state"]
+        for g in range(5) for i in range(8)
+    ]  # fmt: skip
+
+
 CARTPOLE_SPACE = SearchSpace(Current(scale=TASK.scale), WinnerTakesAll(), outputs=2)
 CARTPOLE_SPECS = [ObjectiveSpec(o.name, o.maximise, *o.span(TASK)) for o in OBJECTIVES.values()]
 

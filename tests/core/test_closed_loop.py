@@ -91,7 +91,7 @@ BALANCERS = {
 every_balancer = pytest.mark.parametrize("network", BALANCERS.values(), ids=BALANCERS)
 
 
-@examples(300)
+@examples(200)
 @given(st.data())
 def test_controller_equals_twin(data):
     """Decision by decision, with the state kept in between, and again after a reset."""
@@ -111,7 +111,7 @@ def test_controller_equals_twin(data):
             assert same_bits(controller.voltage[-1].copy(), np.array(twin.v))
 
 
-@examples(200)
+@examples(150)
 @given(controllers(), st.integers(0, 2**31))
 def test_play_equals_twin_and_controller(network, seed):
     starts = CARTPOLE.starts([seed, seed + 1])

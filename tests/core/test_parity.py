@@ -41,7 +41,7 @@ def assert_equal(recording, spikes, voltage):
     assert same_bits(recording.voltage, voltage)
 
 
-@examples(700)
+@examples(500)
 @given(st.data())
 def test_scalar_kernel_equals_twin(data):
     network = data.draw(networks())

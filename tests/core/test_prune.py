@@ -39,7 +39,7 @@ def only_inputs(network, ext):
     return driven
 
 
-@examples(400)
+@examples(300)
 @given(st.data())
 def test_behaviour_stays_exactly_the_same(data):
     network = data.draw(networks())
@@ -57,7 +57,7 @@ def test_behaviour_stays_exactly_the_same(data):
             assert same_bits(after.voltage[:, new].copy(), before.voltage[:, old].copy())
 
 
-@examples(200)
+@examples(120)
 @given(st.data())
 def test_decisions_stay_the_same(data):
     network = data.draw(controllers(observations=2))
