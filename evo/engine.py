@@ -62,7 +62,7 @@ class Settings:
     """
 
     population: int = 100
-    generations: int = 30
+    generations: int = 40
     evaluations: int | None = None
     mate: float = 0.3
     join: float = 0.1

@@ -67,9 +67,9 @@ def delete_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Gen
 def split_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
     """Put a hidden neuron into a synapse.
 
-    The neuron fires at every spike it receives, the second half keeps the weight and the
-    delays add up to the old one where it was at least 2: the network then does the same as
-    before, and the new neuron is a place to start from.
+    As far as the weight limit allows, the neuron fires at every spike it receives; the second
+    half keeps the weight and the delays add up to the old one where it was at least 2. The
+    network then does the same as before, and the new neuron is a place to start from.
     """
     hidden = len(genome.key) - space.fixed
     if (
@@ -89,7 +89,8 @@ def split_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Geno
     grown = genome.keep_synapses(keep).with_neuron(
         key, float(_random_tau(space, rng, 1)[0]), threshold, space.fixed
     )
-    into = min(threshold, space.weight_limit)
+    # From the lowest potential it can have when a spike arrives.
+    into = min(threshold - min(space.v_reset, space.v_leak, 0.0), space.weight_limit)
     return grown.with_synapses([(pre, key, into, first), (key, post, weight, second)])
 
 
@@ -237,7 +238,8 @@ def _matches(
 
 def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:
     """Time constants, uniform in their logarithm."""
-    return np.exp(rng.uniform(np.log(space.tau_low), np.log(space.tau_high), count))
+    tau = np.exp(rng.uniform(np.log(space.tau_low), np.log(space.tau_high), count))
+    return np.clip(tau, space.tau_low, space.tau_high)  # exp(log(x)) may miss x
 
 
 def _random_synapse(space: SearchSpace, rng: Generator) -> tuple[float, int]:

@@ -110,3 +110,7 @@ def _run(options: argparse.Namespace) -> tuple[Any, str, int]:
 def _exit(code: int) -> NoReturn:
     sys.stdout.flush()
     raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -154,6 +154,7 @@ def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> Non
     names = config.task.observations
     plots.save_figure(plots.network_figure(best, names), path / "network.png")
     small = smallest_solving(rows, config.task.solved_at)
+    (path / "smallest.png").unlink(missing_ok=True)  # of the run before it was resumed
     if small is not None:
         network = load(path / small["file"])
         plots.save_figure(plots.network_figure(network, names), path / "smallest.png")

@@ -30,7 +30,7 @@ BEGUN_WITH = Path("checkpoint") / "config.toml"
 
 def create(out: str | None, task: str) -> Path:
     """Make a run directory: the one asked for, else ``runs/TASK-TIMESTAMP``."""
-    if out:
+    if out is not None:
         return new_directory(Path(out))
     return new_directory(_unused(Path("runs") / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"))
 
@@ -146,7 +146,9 @@ def check_unchanged(path: Path, config: Config) -> None:
     free = {("run", "workers"), ("evolution", "generations"), ("evolution", "evaluations")}
     begun = resolve(str(path / BEGUN_WITH)).tables
     for section, keys in config.tables.items():
-        for key in begun[section].keys() | keys.keys():
+        # Which part first: another encoder explains other parameters.
+        both = begun[section].keys() | keys.keys()
+        for key in sorted(both, key=lambda k: (k not in ("name", "model"), k)):
             before, now = begun[section].get(key), keys.get(key)
             if before != now and (section, key) not in free:
                 raise wrong(

@@ -74,7 +74,11 @@ def parse_aggregate(how: str) -> tuple[str, float]:
         share = float(text) if name in ("quantile", "cvar") else 1.0
     except ValueError:
         share = np.nan
-    if name not in ("mean", "quantile", "cvar") or (name == "mean" and text) or not 0 < share <= 1:
+    if (
+        name not in ("mean", "quantile", "cvar")
+        or (name == "mean" and how != "mean")
+        or not 0 < share <= 1
+    ):
         raise wrong("aggregate", "mean, quantile:Q or cvar:Q with Q above 0 and up to 1", how)
     return name, share
 

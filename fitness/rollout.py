@@ -106,6 +106,9 @@ def play(
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
     copy_of = _checked_jobs(copy_of, "copy_of", len(copies.weight), len(start_of))
     start_of = _checked_jobs(start_of, "start_of", len(starts), len(start_of))
+    if starts.ndim != 2 or starts.shape[1] != task.state_size:
+        raise wrong("starts", f"shape (any, {task.state_size})", starts.shape)
+    starts = np.ascontiguousarray(starts, dtype=np.float64)
     returns = np.zeros(len(copy_of))
     steps = np.zeros(len(copy_of), dtype=np.int64)
     width = min(WIDTH, (len(copy_of) + 7) // 8 * 8)

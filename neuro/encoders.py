@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.jit import ENCODE, KernelFunction, kernel_function
-from neuro.specs import real, reals, whole
+from neuro.specs import real, reals, settle, whole
 
 MAX_TICKS = 10_000
 _SCALE = (1e-9, 1e9)
@@ -98,11 +98,14 @@ class FlipFlop(Encoder):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", reals(self.scale, "scale", *_SCALE))
-        whole(self.ticks, "ticks", 1, MAX_TICKS)
-        whole(self.period, "period", 1, self.ticks)
-        whole(self.spikes, "spikes", 1, (self.ticks - 1) // self.period + 1)
-        object.__setattr__(self, "gain", real(self.gain, "gain", -1e9, 1e9))
+        settle(
+            self,
+            scale=reals(self.scale, "scale", *_SCALE),
+            ticks=whole(self.ticks, "ticks", 1, MAX_TICKS),
+            period=whole(self.period, "period", 1, self.ticks),
+            spikes=whole(self.spikes, "spikes", 1, (self.ticks - 1) // self.period + 1),
+            gain=real(self.gain, "gain", -1e9, 1e9),
+        )
 
     @property
     def observations(self) -> int:
@@ -142,8 +145,11 @@ class Current(Encoder):
     ticks: int = 10
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", reals(self.scale, "scale", *_SCALE))
-        whole(self.ticks, "ticks", 1, MAX_TICKS)
+        settle(
+            self,
+            scale=reals(self.scale, "scale", *_SCALE),
+            ticks=whole(self.ticks, "ticks", 1, MAX_TICKS),
+        )
 
     @property
     def observations(self) -> int:

@@ -17,8 +17,9 @@ def prune(network: Network, /) -> Network:
 
     Sources are the inputs, the encoder's channels and neurons that may fire by themselves (a
     bias, a resting potential at the threshold, or a floor above rest). Inputs and outputs stay
-    even when unconnected: they are how the network is wired to its task. The pruned network has
-    the same spikes, voltages and score: sums keep their order.
+    even when unconnected: they are how the network is wired to its task. What is kept and on
+    such a path has the same spikes and voltages as before, and the score is the same: sums keep
+    their order.
 
     Examples
     --------

@@ -56,6 +56,12 @@ def lookup(registry: Mapping[str, T], name: Any, where: str) -> T:
     return registry[name]
 
 
+def settle(part: Any, **values: Any) -> None:
+    """Store checked values in a frozen part, from its ``__post_init__``."""
+    for name, value in values.items():
+        object.__setattr__(part, name, value)
+
+
 def whole(value: Any, name: str, low: int, high: int) -> int:
     """Check a whole number of a part."""
     if (
@@ -77,6 +83,7 @@ def real(value: Any, name: str, low: float, high: float) -> float:
 
 def reals(value: Any, name: str, low: float, high: float) -> tuple[float, ...]:
     """Check a non-empty list of real numbers of a part."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)) or not value:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, (list, tuple)) or not value:
         raise wrong(name, "a list of at least one number", value)
     return tuple(real(v, f"{name}[{i}]", low, high) for i, v in enumerate(value))

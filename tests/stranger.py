@@ -41,7 +41,7 @@ def uniform(h):
 
 
 def episode_seed(seed, purpose, i):
-    return word_hash(seed, text_hash(purpose), i) >> 32
+    return word_hash(seed, text_hash(purpose), i) >> 11
 
 
 # --- The network file ------------------------------------------------------------------------

@@ -430,7 +430,8 @@ DAMAGE = [
     # The checkpoint belongs to another configuration.
     ("config.toml", lambda b: b.replace(b'    "size",\n', b""), "resume run",
      "run/config.toml: objectives.names: expected ['score', 'size', 'resilience'] as when"),
-    ("config.toml", spiking, "resume run", "run/config.toml: encoder."),
+    ("config.toml", spiking, "resume run",
+     "run/config.toml: encoder.name: expected current as when the run began, got flip-flop"),
     ("config.toml", lambda b: b.replace(b"seed = 1", b"seed = 2"), "resume run",
      "run/config.toml: run.seed: expected 1 as when the run began, got 2"),
     ("checkpoint/config.toml", None, "resume run", "run/checkpoint/config.toml: cannot be read"),

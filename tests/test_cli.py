@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -443,6 +444,15 @@ def test_evaluate_compiled_and_in_gymnasium(capsys, networks, which):
     sizes = [(3, 6), (10, 8)][which]
     assert (compiled["neurons"], compiled["synapses"]) == sizes
     assert (compiled["task"], compiled["episodes"], compiled["seed"]) == ("cartpole", 7, 3)
+
+
+def test_the_limit_itself_counts_as_solved(capsys, networks, monkeypatch):
+    starts = TASK.starts(episode_seeds(0, "held-out", 6))
+    scores = play(load(networks[1]), TASK, starts).scores
+    limit = float(np.sort(scores)[2])
+    monkeypatch.setitem(TASKS, "cartpole", replace(TASK, solved_at=limit))
+    result = answer(capsys, "evaluate", networks[1], "--episodes", 6)
+    assert result["solved_fraction"] == np.mean(scores >= limit) > np.mean(scores > limit)
 
 
 def test_evaluate_prints_for_people(capsys, networks):

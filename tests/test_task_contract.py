@@ -170,10 +170,10 @@ def test_unknown_task():
 def test_episode_seeds_are_fixed_and_nested():
     assert episode_seeds(1, "training", 3) == SEEDS_OF_1
     assert episode_seeds(1, "training", 100)[:3] == SEEDS_OF_1
-    assert all(0 <= s < 2**32 for s in episode_seeds(1, "training", 100))
+    assert all(0 <= s < 2**53 for s in episode_seeds(1, "training", 100))
 
 
-SEEDS_OF_1 = [1512796267, 242854720, 1114644377]
+SEEDS_OF_1 = [3172563718200585, 509303262976371, 2337578686023874]
 
 
 def test_purposes_and_seeds_have_episodes_of_their_own():

@@ -14,8 +14,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("source", metavar="TASK|CONFIG.toml", help="a task, or a configuration")
     parser.add_argument("--population", type=int, metavar="N", help="individuals (100)")
-    parser.add_argument("--generations", type=int, metavar="G", help="after the first (30)")
-    parser.add_argument("--evaluations", type=int, metavar="E", help="stop before exceeding them")
+    parser.add_argument("--generations", type=int, metavar="G", help="after the first (40)")
+    parser.add_argument(
+        "--evaluations",
+        type=int,
+        metavar="E",
+        help="stop before exceeding them; the first population always runs",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="everything random follows it (1)")
     parser.add_argument(
         "--workers", type=int, metavar="W", help="threads; does not change the result (all cores)"

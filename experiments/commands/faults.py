@@ -54,7 +54,7 @@ def run(options: Namespace) -> tuple[Any, str]:
     models = [parse_model(text) for text in (options.model or list(MODELS))]
     if len({m.name for m in models}) < len(models):
         raise wrong("--model", "each fault model once", ", ".join(m.name for m in models))
-    given = parse_severities(options.severity) if options.severity else None
+    given = parse_severities(options.severity) if options.severity is not None else None
     networks, task = {}, None
     for path in options.network:
         network, found = load_for_task(path, options.task)

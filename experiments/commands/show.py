@@ -30,6 +30,8 @@ def run(options: Namespace) -> tuple[Any, str]:
     if options.raster and not options.out:
         raise wrong("--raster", "a file to draw into, given with --out", "none")
     if Path(options.what).is_dir():
+        if options.raster:
+            raise wrong("--raster", "a network file", options.what)
         return _show_run(Path(options.what), options)
     return _show_network(options)
 

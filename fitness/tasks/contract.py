@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.hashing import hash_text, hash_words
 from neuro.jit import KernelFunction
+from neuro.specs import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +70,18 @@ class Task:
 
         A seed is used the way Gymnasium does, so ``env.reset(seed=s)`` starts the same episode.
         """
-        states = [
-            self.reset(np.random.Generator(np.random.PCG64(np.random.SeedSequence(int(s)))))
-            for s in seeds
-        ]
-        return np.array(states, dtype=np.float64).reshape(len(states), -1)
+        states = np.empty((len(seeds), self.state_size))
+        for row, seed in enumerate(seeds):
+            states[row] = self._start(whole(seed, f"seeds[{row}]", 0, 2**64 - 1))
+        return states
+
+    @cached_property
+    def state_size(self) -> int:
+        """Number of values in a state."""
+        return len(self._start(0))
+
+    def _start(self, seed: int) -> NDArray[np.float64]:
+        return self.reset(np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))))
 
     def fraction(self, score: ArrayLike) -> NDArray[np.float64]:
         """Scores on a scale where 0 is `worst` and 1 is solved; not clipped."""
@@ -82,12 +91,14 @@ class Task:
 def episode_seeds(seed: int, purpose: str, count: int) -> list[int]:
     """Seeds of the first `count` episodes for a purpose ("training", "held-out").
 
-    Purposes never share episodes by construction, and a longer list begins with the shorter.
+    They are 53-bit hashes (exact in every file format): that two purposes share an episode is
+    as good as impossible. A longer list begins with the shorter.
 
     Examples
     --------
     >>> episode_seeds(1, "training", 2) == episode_seeds(1, "training", 3)[:2]
     True
     """
+    whole(seed, "seed", 0, 2**64 - 1)
     hashed = hash_words(np.uint64(seed), hash_text(purpose), np.arange(count, dtype=np.uint64))
-    return [int(h) for h in np.right_shift(hashed, np.uint64(32))]
+    return [int(h) for h in np.right_shift(hashed, np.uint64(11))]

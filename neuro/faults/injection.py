@@ -18,7 +18,7 @@ from neuro.faults.draws import Draws
 from neuro.faults.models import FaultModel
 from neuro.kernels import Copies
 from neuro.network import Network
-from neuro.specs import real, whole
+from neuro.specs import real, settle, whole
 
 KINDS = ("all", "synapses", "input-synapses")
 
@@ -40,6 +40,8 @@ class FaultSite:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise wrong("site", f"one of {', '.join(KINDS)}", self.kind)
+        for k in self.index or ():
+            whole(k, "site index", -(2**63), 2**63 - 1)
 
     def mask(self, network: Network) -> NDArray[np.bool_]:
         """Which of the network's weights (synapses, then input synapses) it covers."""
@@ -85,7 +87,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         name = f"severity of {self.model.name}"
-        object.__setattr__(self, "severity", real(self.severity, name, 0.0, self.model.largest))
+        settle(self, severity=real(self.severity, name, 0.0, self.model.largest))
 
 
 FaultRound = Sequence[Fault]

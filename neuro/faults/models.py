@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neuro.errors import InputError, wrong
 from neuro.faults.draws import Draws
-from neuro.specs import lookup, whole
+from neuro.specs import lookup, settle, whole
 
 
 class FaultModel(ABC):
@@ -115,7 +115,7 @@ class BitFlip(FaultModel):
     bits: int = 8
 
     def __post_init__(self) -> None:
-        whole(self.bits, "bits", 2, 32)
+        settle(self, bits=whole(self.bits, "bits", 2, 32))
 
     def quantise(
         self, weights: NDArray[np.float64]
@@ -166,6 +166,8 @@ def parse_model(text: str) -> FaultModel:
         allowed = [f.name for f in fields(model)]  # type: ignore[arg-type]
         if key not in allowed:
             raise wrong(f"model {name}", f"parameters {', '.join(allowed) or '(none)'}", item)
+        if key in parameters:
+            raise wrong(f"model {name}", "each parameter once", rest)
         try:
             parameters[key] = int(value) if value.lstrip("+-").isdigit() else float(value)
         except ValueError:
