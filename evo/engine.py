@@ -17,7 +17,6 @@ from evo.genome import Genome, decode
 from evo.hypervolume import ObjectiveSpec, hypervolume
 from evo.individual import Fitness, Individual
 from evo.space import SearchSpace
-from neuro import Network
 from neuro.errors import wrong
 from neuro.specs import real, whole
 
@@ -38,7 +37,8 @@ class Measured(Protocol):
         """Environment steps spent."""
 
 
-Evaluate = Callable[[Sequence[Network]], Measured]
+Evaluate = Callable[..., Measured]
+"""``evaluate(networks)``, or ``evaluate(networks, epoch)`` where `Settings.refresh` is not 0."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ class Settings:
         Generations after the first.
     evaluations : int, optional
         Stop before a generation that would exceed this many evaluations.
+    refresh : int
+        Generations after which a new epoch begins, with new starts and faults: the parents
+        are evaluated again, so that none lives on by luck with old ones. 0 for never.
     mate : float
         Probability that a child has two parents.
     join : float
@@ -64,6 +67,7 @@ class Settings:
     population: int = 100
     generations: int = 40
     evaluations: int | None = None
+    refresh: int = 0
     mate: float = 0.3
     join: float = 0.1
     rates: Mapping[str, float] = field(
@@ -75,6 +79,7 @@ class Settings:
         whole(self.generations, "generations", 0, 1_000_000_000)
         if self.evaluations is not None:
             whole(self.evaluations, "evaluations", 1, 10**15)
+        whole(self.refresh, "refresh", 0, 1_000_000_000)
         real(self.mate, "mate", 0.0, 1.0)
         real(self.join, "join", 0.0, 1.0)
         for name, rate in self.rates.items():
@@ -176,7 +181,8 @@ def evolve(
     Parameters
     ----------
     evaluate : callable
-        ``evaluate(networks)`` returns an object with the arrays `objectives` (n, m) and
+        ``evaluate(networks)``, or ``evaluate(networks, epoch)`` with `Settings.refresh`,
+        returns an object with the arrays `objectives` (n, m) and
         `violation` (n,) and the number `steps`, rows in the order of the networks.
     space : SearchSpace
     objectives : sequence of ObjectiveSpec
@@ -222,16 +228,17 @@ def evolve(
     while True:
         if state.generation >= settings.generations:
             return Result(state, "generations")
-        if (
-            settings.evaluations is not None
-            and state.evaluations + settings.population > settings.evaluations
-        ):
+        cost = settings.population + (len(state.population) if run.renews(state) else 0)
+        if settings.evaluations is not None and state.evaluations + cost > settings.evaluations:
             return Result(state, "evaluations")
         if should_stop and should_stop():
             return Result(state, "interrupt")
-        children = run.offspring(state)
+        genomes = run.offspring(state)
+        if run.renews(state):
+            genomes = [i.genome for i in state.population] + genomes
+            state.population = []
         state.generation += 1
-        run.advance(state, children)
+        run.advance(state, genomes)
         if callback:
             callback(state)
 
@@ -260,52 +267,24 @@ class _Run:
             children.append(self.toolbox.mutate(child, rng))
         return children
 
+    def renews(self, state: State) -> bool:
+        """Tell whether the next generation begins an epoch."""
+        refresh = self.settings.refresh
+        return refresh > 0 and (state.generation + 1) % refresh == 0
+
     def advance(self, state: State, genomes: list[Genome]) -> None:
         """Evaluate genomes, let them compete with the population, and write history."""
-        measured = self.evaluate([self.toolbox.decode(g) for g in genomes])
-        values = self._checked(np.asarray(measured.objectives, dtype=float), len(genomes))
-        weights = tuple(1.0 if o.maximise else -1.0 for o in self.objectives)
-        newcomers = []
-        violations = self._checked_violation(measured.violation, len(genomes))
-        for genome, row, violation in zip(genomes, values, violations, strict=True):
-            fitness = Fitness(weights, tuple(row.tolist()))
-            fitness.violation = float(violation)
-            newcomers.append(Individual(genome, fitness))
+        networks = [self.toolbox.decode(g) for g in genomes]
+        refresh = self.settings.refresh
+        epoch = (state.generation // refresh,) if refresh else ()
+        measured = self.evaluate(networks, *epoch)
+        newcomers = individuals(genomes, measured, self.objectives)
         state.population = self.toolbox.select_survivors(
             state.population + newcomers, self.settings.population
         )
         state.evaluations += len(genomes)
         state.steps += int(measured.steps)
         state.history.record(**self._record(state))
-
-    def _checked(self, values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        if values.shape != (count, len(self.objectives)):
-            raise ValueError(
-                f"evaluate: expected objectives of shape ({count}, {len(self.objectives)}), "
-                f"got {values.shape}"
-            )
-        for column, objective in enumerate(self.objectives):
-            bad = np.flatnonzero(~np.isfinite(values[:, column]))
-            if bad.size:  # NaN would be ranked best, infinity spoils crowding distances
-                raise ValueError(
-                    f"evaluate: expected finite values of {objective.name}, "
-                    f"got {values[bad[0], column]} for network {bad[0]}"
-                )
-        return values
-
-    def _checked_violation(self, violation: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        values = np.asarray(violation, dtype=float)
-        if values.shape != (count,):
-            raise ValueError(
-                f"evaluate: expected violation of shape ({count},), got {values.shape}"
-            )
-        bad = np.flatnonzero(~((values >= 0.0) & np.isfinite(values)))
-        if bad.size:
-            raise ValueError(
-                f"evaluate: expected violation to be finite and at least 0, "
-                f"got {values[bad[0]]} for network {bad[0]}"
-            )
-        return values
 
     def _record(self, state: State) -> dict[str, Any]:
         shown = [i for i in state.population if i.feasible] or state.population
@@ -325,3 +304,37 @@ class _Run:
         points = np.array([i.fitness.values for i in front]).reshape(-1, len(self.objectives))
         record["hypervolume"] = hypervolume(points, self.objectives)
         return record
+
+
+def individuals(
+    genomes: Sequence[Genome], measured: Measured, objectives: Sequence[ObjectiveSpec], /
+) -> list[Individual]:
+    """Join genomes and what was measured of them to individuals.
+
+    Raises
+    ------
+    ValueError
+        NaN, infinity or the wrong shape; names the column.
+    """
+    count = len(genomes)
+    values = np.asarray(measured.objectives, dtype=float)
+    violation = np.asarray(measured.violation, dtype=float)
+    shapes = {"objectives": (values, (count, len(objectives))), "violation": (violation, (count,))}
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape:
+            raise ValueError(f"evaluate: expected {name} of shape {shape}, got {array.shape}")
+    columns = [(o.name, values[:, c], -np.inf) for c, o in enumerate(objectives)]
+    for name, column, low in [*columns, ("violation", violation, 0.0)]:
+        bad = np.flatnonzero(~(np.isfinite(column) & (column >= low)))
+        if bad.size:  # NaN would be ranked best, infinity spoils crowding distances
+            what = "finite values" if low < 0 else "finite values of at least 0"
+            raise ValueError(
+                f"evaluate: expected {what} of {name}, got {column[bad[0]]} for network {bad[0]}"
+            )
+    weights = tuple(1.0 if o.maximise else -1.0 for o in objectives)
+    people = []
+    for genome, row, distance in zip(genomes, values.tolist(), violation.tolist(), strict=True):
+        fitness = Fitness(weights, tuple(row))
+        fitness.violation = distance
+        people.append(Individual(genome, fitness))
+    return people

@@ -25,15 +25,16 @@ def select_survivors(individuals: Sequence[Individual], count: int, /) -> list[I
     ones, least violation first. Individuals with equal objectives are kept once as long as
     there are enough others. Sets rank and crowding distance of those chosen.
     """
-    distinct, repeated = _split_repeated(individuals)
-    feasible = [i for i in distinct if i.feasible]
+    unique = distinct(individuals)
+    repeated = _others(individuals, unique)
+    feasible = [i for i in unique if i.feasible]
     chosen: list[Individual] = []
     if feasible:
         # DEAP's faster sort does not know of a single objective.
         sort = "log" if len(feasible[0].fitness.wvalues) > 1 else "standard"
         chosen = tools.selNSGA2(feasible, min(count, len(feasible)), nd=sort)
     rest = [i for i in repeated if i.feasible]
-    for infeasible in (distinct, repeated):
+    for infeasible in (unique, repeated):
         rest += sorted(
             (i for i in infeasible if not i.feasible),
             key=lambda i: (i.fitness.violation, *(-w for w in i.fitness.wvalues)),
@@ -68,14 +69,14 @@ def _tournament_key(individual: Individual) -> tuple[float, int, float]:
     return f.violation, f.rank, -f.crowding_dist
 
 
-def _split_repeated(
-    individuals: Sequence[Individual],
-) -> tuple[list[Individual], list[Individual]]:
-    seen: set[tuple[object, ...]] = set()
-    distinct: list[Individual] = []
-    repeated: list[Individual] = []
+def distinct(individuals: Sequence[Individual], /) -> list[Individual]:
+    """Keep the first individual with each objective vector, feasible or not."""
+    found: dict[tuple[object, ...], Individual] = {}
     for individual in individuals:
-        values = (individual.feasible, *individual.fitness.values)
-        (repeated if values in seen else distinct).append(individual)
-        seen.add(values)
-    return distinct, repeated
+        found.setdefault((individual.feasible, *individual.fitness.values), individual)
+    return list(found.values())
+
+
+def _others(individuals: Sequence[Individual], chosen: Sequence[Individual]) -> list[Individual]:
+    known = {id(i) for i in chosen}
+    return [i for i in individuals if id(i) not in known]

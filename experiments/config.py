@@ -44,6 +44,7 @@ def default_tables(task: Task) -> Tables:
         "evolution": {
             "population": Settings.population,
             "generations": Settings.generations,
+            "refresh": 5,
             "mate": Settings.mate,
             "join": Settings.join,
             "rates": {name: rate for name, (_, rate) in MUTATIONS.items()},
@@ -54,6 +55,7 @@ def default_tables(task: Task) -> Tables:
             "draws": 32,
             "aggregate": "mean",
         },
+        "validation": {"episodes": 50, "draws": 100},
         "report": {"episodes": 100, "draws": 200},
     }  # fmt: skip
 
@@ -91,16 +93,19 @@ class Config:
         """Seed of the run."""
         return int(self.tables["run"]["seed"])
 
+    def validation(self) -> Evaluator:
+        """Evaluator that chooses the final front from the last population."""
+        return self._with_purpose("validation", "validation")
+
     def held_out(self) -> Evaluator:
-        """Evaluator of the final front: other starts and faults than those selected on."""
-        report = self.tables["report"]
+        """Evaluator of what is reported: other starts and faults than any selected on."""
         # Everything on the front is measured under faults, even what fails on new starts.
+        return replace(self._with_purpose("held-out", "report"), feasible=-1e9)
+
+    def _with_purpose(self, purpose: str, section: str) -> Evaluator:
+        amount = self.tables[section]
         return replace(
-            self.evaluator,
-            purpose="held-out",
-            starts=report["episodes"],
-            draws=report["draws"],
-            feasible=-1e9,
+            self.evaluator, purpose=purpose, starts=amount["episodes"], draws=amount["draws"]
         )
 
     def to_toml(self) -> str:
@@ -212,7 +217,7 @@ def _unknown(what: str, name: str, known: Any) -> InputError:
 
 def _build(tables: Tables) -> Config:
     """Make the parts; each checks its own values."""
-    run, report = tables["run"], tables["report"]
+    run = tables["run"]
     task = find_task(run["task"], "run.task")
     encoder = from_table(ENCODERS, tables["encoder"], "encoder")
     if encoder.observations != len(task.observations):
@@ -242,8 +247,9 @@ def _build(tables: Tables) -> Config:
     faults |= {k: v for k, v in to_table(model).items() if k != "name"}
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
-    whole(report["episodes"], "report.episodes", 1, 1_000_000)
-    whole(report["draws"], "report.draws", 0, 1_000_000)
+    for section in ("validation", "report"):
+        whole(tables[section]["episodes"], f"{section}.episodes", 1, 1_000_000)
+        whole(tables[section]["draws"], f"{section}.draws", 0, 1_000_000)
     fault = _section("resilience", lambda: Fault(model, faults["severity"]))
     evaluator = _section("objectives", lambda: Evaluator(
         task, seed, starts=tables["objectives"]["starts"], draws=faults["draws"],

@@ -11,11 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evo import ObjectiveSpec, State, evolve
+from evo import State, evolve
 from experiments.config import Config
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
-from experiments.run_directory import smallest_solving, write_checkpoint, write_results
+from experiments.run_directory import (
+    objective_specs,
+    smallest_solving,
+    write_checkpoint,
+    write_results,
+)
 from experiments.tables import aligned, plural
 from neuro import load
 
@@ -107,11 +112,6 @@ def _commands(path: Path, command: list[str]) -> dict[str, Any]:
     return {"command": first, "resume_command": command}
 
 
-def objective_specs(config: Config) -> list[ObjectiveSpec]:
-    """Tell the engine what it needs to know of the objectives."""
-    return [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
-
-
 class _Watcher:
     """Called after every generation: progress line and checkpoint."""
 
@@ -168,11 +168,10 @@ def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]
     if rows:
         names = [o.name for o in config.objectives]
         header = ["file", "neurons", "synapses"]
-        header += [f"{n}{suffix}" for n in names for suffix in ("", " held out") if n != "size"]
-        body = []
-        for r in rows:
-            pairs = [(r[n], r[f"{n}_held_out"]) for n in names if n != "size"]
-            body.append([r["file"], r["neurons"], r["synapses"], *(v for p in pairs for v in p)])
+        shown = [n for n in names if n != "size"]
+        header += [f"{n}{suffix}" for n in shown for suffix in (" validated", " held out")]
+        keys = [f"{n}{suffix}" for n in shown for suffix in ("_validation", "_held_out")]
+        body = [[r["file"], r["neurons"], r["synapses"], *(r[key] for key in keys)] for r in rows]
         lines += [aligned(body, header), ""]
         small = smallest_solving(rows, config.task.solved_at)
         if small is not None:

@@ -69,11 +69,11 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     figure = _figure(6.4, 4.4)
     axes = figure.add_subplot()
     size = [r["neurons"] + r["synapses"] for r in rows]
-    trained = [r["resilience"] for r in rows]
+    chosen = [r["resilience_validation"] for r in rows]
     held_out = [r["resilience_held_out"] for r in rows]
     score = [r["score_held_out"] for r in rows]
-    axes.vlines(size, held_out, trained, color=GREY, lw=0.8, alpha=0.6, zorder=1)
-    axes.scatter(size, trained, s=26, facecolors="none", edgecolors=GREY, zorder=2)
+    axes.vlines(size, held_out, chosen, color=GREY, lw=0.8, alpha=0.6, zorder=1)
+    axes.scatter(size, chosen, s=26, facecolors="none", edgecolors=GREY, zorder=2)
     points = axes.scatter(size, held_out, c=score, s=46, cmap="viridis", zorder=3)
     figure.colorbar(points, label=f"score, held out (solved at {task.solved_at:g})")
     axes.set_xlabel("size: neurons + synapses")
@@ -81,7 +81,7 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     axes.set_title(f"{task.name}: final front, {len(rows)} networks")
     handles = [
         Line2D([], [], marker="o", ls="", color=BLUE, label="held-out faults"),
-        Line2D([], [], marker="o", ls="", mfc="none", mec=GREY, label="faults selected on"),
+        Line2D([], [], marker="o", ls="", mfc="none", mec=GREY, label="faults chosen on"),
     ]
     axes.legend(handles=handles, loc="lower right", frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from evo import State, decode, dump_state, load_state
+from evo import ObjectiveSpec, State, decode, dump_state, individuals, load_state
 from evo.individual import Individual
+from evo.selection import distinct, non_dominated
 from experiments.config import Config, resolve
 from experiments.directories import new_directory
 from experiments.manifest import tool_version
@@ -66,24 +67,45 @@ def read_checkpoint(path: Path) -> State:
         raise InputError(f"{file}: {error}") from None
 
 
-def front_networks(config: Config, state: State) -> list[tuple[Individual, Network]]:
-    """The final front as pruned networks: best score first, then resilience, then size.
+def final_front(config: Config, state: State) -> list[tuple[Individual, Individual, Network]]:
+    """Choose the final front: who is best on starts and faults that nobody has met.
 
-    The order uses only what was selected on, so that held-out results of the first network
-    are not a choice made with hindsight.
+    The feasible individuals of the last population are measured again, with the purpose
+    "validation", and those that no other dominates make the front: best score first, then
+    resilience, then size. Held-out results play no part in it.
+
+    Returns
+    -------
+    list of (Individual, Individual, Network)
+        As trained, as validated, and the pruned network. Empty if nobody was feasible.
     """
+    trained = distinct([i for i in state.population if i.feasible])
+    if not trained:
+        return []
+    networks = [prune(decode(i.genome, config.space)) for i in trained]
+    measured = config.validation()(networks)
+    validated = individuals([i.genome for i in trained], measured, objective_specs(config))
+    # If luck alone had made them feasible, the one that failed least is what was found.
+    front = non_dominated(validated) or [min(validated, key=lambda i: i.fitness.violation)]
     names = [o.name for o in config.objectives]
 
-    def key(individual: Individual) -> tuple[float, ...]:
+    def order(individual: Individual) -> tuple[float, ...]:
         worth = dict(zip(names, individual.fitness.wvalues, strict=True))
         first = [worth.pop(name) for name in ("score", "resilience") if name in worth]
         return tuple(-w for w in [*first, *worth.values()])
 
     provenance = {"tool": f"tardigrade {tool_version()}", "seed": config.seed}
-    ordered = sorted(state.front, key=key)
-    return [
-        (i, replace(prune(decode(i.genome, config.space)), provenance=provenance)) for i in ordered
-    ]
+    chosen = []
+    for individual in sorted(front, key=order):
+        at = validated.index(individual)
+        network = replace(networks[at], provenance=provenance)
+        chosen.append((trained[at], individual, network))
+    return chosen
+
+
+def objective_specs(config: Config) -> list[ObjectiveSpec]:
+    """Tell the engine what it needs to know of the objectives."""
+    return [ObjectiveSpec(o.name, o.maximise, *o.span(config.task)) for o in config.objectives]
 
 
 def write_results(path: Path, config: Config, state: State) -> list[dict[str, Any]]:
@@ -96,28 +118,27 @@ def write_results(path: Path, config: Config, state: State) -> list[dict[str, An
     """
     history = list(state.history)
     write_csv(path / "history.csv", history, list(history[0]))
-    found = front_networks(config, state)
+    found = final_front(config, state)
     names = [o.name for o in config.objectives]
-    columns = ["file", "neurons", "synapses", *names, *(f"{n}_held_out" for n in names)]
+    columns = ["file", "neurons", "synapses"]
+    columns += [f"{n}{suffix}" for suffix in ("", "_validation", "_held_out") for n in names]
     rows = []
     if found:
-        held_out = config.held_out()([network for _, network in found])
+        held_out = config.held_out()([network for *_, network in found])
         (path / "front").mkdir(exist_ok=True)
         for old in (path / "front").glob("*.json"):
             old.unlink()
-        for number, (individual, network) in enumerate(found):
+        for number, (trained, validated, network) in enumerate(found):
             file = f"front/{number:03d}.json"
             save(network, path / file)
-            values = held_out.objectives[number].tolist()
-            rows.append(
-                {
-                    "file": file,
-                    "neurons": len(network.neurons),
-                    "synapses": len(network.synapses) + len(network.input_synapses),
-                    **dict(zip(names, individual.fitness.values, strict=True)),
-                    **{f"{n}_held_out": v for n, v in zip(names, values, strict=True)},
-                }
+            values = (
+                *trained.fitness.values,
+                *validated.fitness.values,
+                *held_out.objectives[number].tolist(),
             )
+            synapses = len(network.synapses) + len(network.input_synapses)
+            fixed = (file, len(network.neurons), synapses)
+            rows.append(dict(zip(columns, (*fixed, *values), strict=True)))
     write_csv(path / "front.csv", rows, columns)
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -87,8 +87,6 @@ class Evaluator:
     feasible: float = 1.0
     objectives: tuple[Objective, ...] = tuple(OBJECTIVES.values())
     workers: int = 1
-    _starts: NDArray[np.float64] = field(init=False, repr=False)
-    _fault_seed: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         parse_aggregate(self.aggregate)
@@ -97,18 +95,27 @@ class Evaluator:
         whole(self.draws, "draws", 0, 1_000_000)
         whole(self.workers, "workers", 1, 1024)
         real(self.feasible, "feasible", -1e9, 1e9)
-        seeds = episode_seeds(self.seed, self.purpose, self.starts)
-        object.__setattr__(self, "_starts", self.task.starts(seeds))
-        fault_seed = episode_seeds(self.seed, f"{self.purpose} faults", 1)[0]
-        object.__setattr__(self, "_fault_seed", fault_seed)
 
-    def __call__(self, networks: Sequence[Network], /) -> Batch:
-        """Measure networks; the result's rows are in their order."""
+    def __call__(self, networks: Sequence[Network], epoch: int = 0, /) -> Batch:
+        """Measure networks; the result's rows are in their order.
+
+        Parameters
+        ----------
+        networks : sequence of Network
+        epoch : int
+            Every epoch has starts and faults of its own.
+        """
+        draws = self._draw(epoch)
+
+        def measure(network: Network) -> tuple[list[float], float, int]:
+            measured, violation, steps = self._play(prune(network), draws)
+            return [o.measure(measured) for o in self.objectives], violation, steps
+
         if self.workers > 1 and len(networks) > 1:
             with ThreadPoolExecutor(self.workers) as pool:
-                results = list(pool.map(self._measure, networks))
+                results = list(pool.map(measure, networks))
         else:
-            results = [self._measure(network) for network in networks]
+            results = [measure(network) for network in networks]
         columns = len(self.objectives)
         return Batch(
             np.array([r[0] for r in results], dtype=np.float64).reshape(len(results), columns),
@@ -116,12 +123,21 @@ class Evaluator:
             sum(r[2] for r in results),
         )
 
-    def measure(self, network: Network, /) -> Measurement:
+    def measure(self, network: Network, epoch: int = 0, /) -> Measurement:
         """Measure one network and keep every score."""
-        return self._play(prune(network))[0]
+        return self._play(prune(network), self._draw(epoch))[0]
 
-    def _play(self, network: Network) -> tuple[Measurement, float, int]:
-        golden = play(network, self.task, self._starts)
+    def _draw(self, epoch: int) -> tuple[NDArray[np.float64], int]:
+        """Initial states and the seed of the faults."""
+        name = f"{self.purpose} {epoch}" if epoch else self.purpose
+        starts = self.task.starts(episode_seeds(self.seed, name, self.starts))
+        return starts, episode_seeds(self.seed, f"{name} faults", 1)[0]
+
+    def _play(
+        self, network: Network, draws: tuple[NDArray[np.float64], int]
+    ) -> tuple[Measurement, float, int]:
+        starts, fault_seed = draws
+        golden = play(network, self.task, starts)
         violation = max(0.0, self.feasible - float(self.task.fraction(golden.scores.mean())))
         faulty, steps = None, int(golden.steps.sum())
         if self.draws and violation == 0.0:
@@ -129,15 +145,11 @@ class Evaluator:
             struck = play(
                 network,
                 self.task,
-                self._starts,
-                copies=inject(network, self.faults, self._fault_seed, numbers),
+                starts,
+                copies=inject(network, self.faults, fault_seed, numbers),
                 copy_of=numbers,
                 start_of=numbers % self.starts,
             )
             faulty, steps = struck.scores, steps + int(struck.steps.sum())
         measured = Measurement(network, self.task, golden.scores, faulty, self.aggregate)
         return measured, violation, steps
-
-    def _measure(self, network: Network) -> tuple[list[float], float, int]:
-        measured, violation, steps = self._play(prune(network))
-        return [o.measure(measured) for o in self.objectives], violation, steps

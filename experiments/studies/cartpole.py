@@ -13,10 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evo import State, evolve
+from evo import State, decode, evolve
 from experiments.config import Config, resolve
-from experiments.evolution import objective_specs
-from experiments.run_directory import front_networks, smallest_solving, write_results
+from experiments.run_directory import (
+    final_front,
+    objective_specs,
+    smallest_solving,
+    write_results,
+)
 from experiments.studies.record import complete, write_origin
 from fitness import episode_seeds, play, play_gymnasium
 
@@ -34,7 +38,7 @@ def measure(seed: int, encoder: str) -> dict[str, Any]:
         seed=seed, callback=watch,
     ).state  # fmt: skip
     seconds = time.perf_counter() - begun
-    _, best = front_networks(config, state)[0]
+    best = final_front(config, state)[0][2]
     scores = play_gymnasium(best, config.task, episode_seeds(seed, "held-out", EPISODES)).scores
     with tempfile.TemporaryDirectory() as folder:
         rows = write_results(Path(folder), config, state)
@@ -66,8 +70,9 @@ class _FirstSolution:
 
     def __call__(self, state: State) -> None:
         if self.evaluations == "" and state.front:
-            _, best = front_networks(self.config, state)[0]
-            mean = play(best, self.config.task, self.starts).scores.mean()
+            best = max(state.front, key=lambda i: i.fitness.wvalues)
+            network = decode(best.genome, self.config.space)
+            mean = play(network, self.config.task, self.starts).scores.mean()
             if mean >= self.config.task.solved_at:
                 self.evaluations = state.evaluations
 
