@@ -208,8 +208,9 @@ def test_history_and_front_have_their_columns(small):
     wanted = {"env_steps", "hypervolume", "front_size"}
     wanted |= {f"{which}_{n}" for which in ("best", "median") for n in names}
     assert wanted <= set(history[0])
-    assert {"file", *names, *(f"{n}_held_out" for n in names)} <= set(front[0])
-    scores = [float(row["score"]) for row in front]
+    suffixes = ("", "_validation", "_held_out")
+    assert {"file", *(n + suffix for n in names for suffix in suffixes)} <= set(front[0])
+    scores = [float(row["score_validation"]) for row in front]
     assert scores == sorted(scores, reverse=True)
     assert len(scores) >= 2
 
@@ -219,7 +220,9 @@ def test_the_front_holds_what_was_measured(small):
     rows = rows_of(small / "front.csv")
     found = [load(small / row["file"]) for row in rows]
     for column, suffix, evaluator in (
-        ("training", "", config.evaluator), ("held out", "_held_out", config.held_out()),
+        ("training", "", config.evaluator),
+        ("validation", "_validation", config.validation()),
+        ("held out", "_held_out", config.held_out()),
     ):  # fmt: skip
         batch = evaluator(found)
         for k, objective in enumerate(config.objectives):

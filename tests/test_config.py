@@ -35,7 +35,7 @@ def test_defaults():
     for f in fields(SearchSpace):
         if f.name in config.tables["space"]:
             assert getattr(config.space, f.name) == f.default, f.name
-    assert config.settings == Settings()
+    assert config.settings == Settings(refresh=5)
     assert [o.name for o in config.objectives] == ["score", "size", "resilience"]
     evaluator = config.evaluator
     assert (evaluator.task, evaluator.seed, evaluator.purpose) == (TASK, 1, "training")

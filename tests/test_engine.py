@@ -93,6 +93,53 @@ def test_child_i_of_generation_g_has_a_generator_of_its_own():
     ]  # fmt: skip
 
 
+# --- epochs -----------------------------------------------------------------------------------
+
+
+def shifting(networks, epoch):
+    """Every epoch has another measure; what was good in one may be bad in the next."""
+    measured = toy(networks)
+    shift = np.random.default_rng(epoch).normal(0.0, 3.0, measured.objectives.shape[1])
+    return measured._replace(objectives=measured.objectives + shift)
+
+
+def test_an_epoch_measures_parents_again():
+    calls = []
+
+    def evaluate(networks, epoch):
+        calls.append((epoch, len(networks)))
+        return shifting(networks, epoch)
+
+    state = run(evaluate, Settings(population=8, generations=5, refresh=2)).state
+    assert calls == [(0, 8), (0, 8), (1, 16), (1, 8), (2, 16), (2, 8)]
+    assert state.evaluations == 64
+    # Nobody lives on with what was measured in another epoch.
+    again = shifting([default_toolbox(SPACE, SMALL).decode(i.genome) for i in state.population], 2)
+    assert [i.fitness.values for i in state.population] == [
+        tuple(row) for row in again.objectives.tolist()
+    ]
+
+
+def test_without_epochs_the_evaluator_is_not_told_of_any():
+    assert run(toy, Settings(population=8, generations=2, refresh=0)).state.evaluations == 24
+
+
+@pytest.mark.parametrize("generation", range(6))
+def test_epochs_survive_a_resume(generation):
+    settings = Settings(population=8, generations=6, refresh=2)
+    kept = {}
+    whole = run(shifting, settings, callback=lambda s: kept.setdefault(s.generation, dump_state(s)))
+    later = run(shifting, settings, state=load_state(kept[generation]))
+    assert dump_state(later.state) == dump_state(whole.state)
+
+
+def test_a_new_epoch_counts_against_the_budget():
+    budget = Settings(population=8, generations=9, refresh=2, evaluations=31)
+    result = run(shifting, budget)
+    assert (result.state.evaluations, result.stopped_by) == (16, "evaluations")
+    assert run(shifting, Settings(8, 9, 32, 2)).state.evaluations == 32
+
+
 CARTPOLE_SPACE = SearchSpace(Current(scale=TASK.scale), WinnerTakesAll(), outputs=2)
 CARTPOLE_SPECS = [ObjectiveSpec(o.name, o.maximise, *o.span(TASK)) for o in OBJECTIVES.values()]
 

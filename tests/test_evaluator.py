@@ -397,3 +397,18 @@ def test_objective_prefers_the_better_network(objective):
     values = [objective.measure(evaluator(**settings).measure(n)) for n in (better, worse)]
     assert (values[0] > values[1]) == objective.maximise
     assert values[0] != values[1]
+
+
+def test_epochs_have_starts_and_faults_of_their_own():
+    evaluator = Evaluator(TASK, seed=3, starts=4, draws=6, feasible=-1.0)
+    network = Network.build(
+        2, input_synapses=[(2, 1, 0.6), (3, 1, 0.02)], outputs=[0, 1],
+        encoder=Current(scale=TASK.scale), readout=WinnerTakesAll(),
+    )  # fmt: skip
+    measured = [evaluator.measure(network, epoch) for epoch in range(3)]
+    assert len({m.scores.tobytes() for m in measured}) == 3
+    assert len({m.faulty.tobytes() for m in measured}) == 3
+    assert evaluator.measure(network).scores.tolist() == measured[0].scores.tolist()
+    for epoch, m in enumerate(measured):
+        batch = evaluator([network], epoch)
+        assert batch.objectives[0, 0] == m.scores.mean()
