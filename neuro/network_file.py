@@ -85,7 +85,7 @@ def from_json(text: str, /) -> Network:
     try:
         data = json.loads(
             text,
-            parse_constant=_refuse_constant,
+            parse_constant=_constant,
             parse_float=_finite,
             object_pairs_hook=_distinct,
         )
@@ -153,9 +153,14 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _refuse_constant(name: str) -> Any:
-    hint = '; write "inf" or "-inf" where a column allows them' if name != "NaN" else ""
-    raise InputError(f"not valid JSON: expected numbers, got {name}{hint}")
+def _constant(name: str) -> float:
+    """Let NaN pass, which every column refuses by name; there is one way to write infinity."""
+    if name == "NaN":
+        return math.nan
+    raise InputError(
+        f'not valid JSON: expected numbers, got {name}; write "inf" or "-inf" where a column '
+        "allows them"
+    )
 
 
 def save(network: Network, path: str | os.PathLike[str], /) -> Path:

@@ -142,7 +142,7 @@ MALFORMED = {
     "a list": ("[]", "file: expected a JSON object, got list"),
     "a number": ("3", "file: expected a JSON object, got int"),
     "null": ("null", "file: expected a JSON object, got NoneType"),
-    "NaN": (replaced("0.30000000000000004", "NaN"), "expected numbers, got NaN"),
+    "NaN": (replaced("0.30000000000000004", "NaN"), "neurons.tau_mem[3]: expected a num"),
     "Infinity": (replaced('"inf"', "Infinity"), 'got Infinity; write "inf"'),
     "-Infinity": (replaced('"-inf"', "-Infinity"), "got -Infinity"),
     "overflow": (replaced('"inf"', "1e400"), "expected"),
