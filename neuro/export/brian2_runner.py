@@ -2,6 +2,7 @@
 # what is verified is what is delivered. It uses nothing but Brian2 and numpy.
 
 import argparse
+from pathlib import Path
 
 import brian2 as b2
 import numpy as np
@@ -14,6 +15,8 @@ def set_preferences(target="numpy"):
     b2.prefs.codegen.loop_invariant_optimisations = False
     # The compiled targets default to -ffast-math, which reorders sums.
     b2.prefs.codegen.cpp.extra_compile_args = ["-w", "-O3", "-ffp-contract=off", "-std=c++11"]
+    # Brian2 looks its compiled code up without regard to these flags: keep ours apart.
+    b2.prefs.codegen.runtime.cython.cache_dir = str(Path.home() / ".cython" / "brian2_exact")
 
 
 def expand_drive(changes, ticks, neurons):
