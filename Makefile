@@ -3,16 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint ci clean clean-cache help
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation clean clean-cache help
 
 help:
-	@echo "make demo        set up .venv, evolve CartPole, check the result in Gymnasium"
+	@echo "make demo        set up .venv, evolve CartPole, check the result in Gymnasium and Brian2"
 	@echo "make test        set up .venv, run every test"
 	@echo "make test-slow   the tests of Brian2's compiled targets"
 	@echo "make lint        ruff, mypy and the import contract"
+	@echo "make ci          lint and test"
 	@echo "make study-cartpole     ten seeds of the default CartPole run"
 	@echo "make study-degradation  the best of them under three fault models"
 	@echo "make clean-cache        remove Numba's compiled kernels"
+	@echo "make clean              remove the environment and all caches"
 
 # Reinstalled whenever the dependencies change.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -36,6 +38,8 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+ci: lint test
 
 study-cartpole study-degradation: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*

@@ -6,6 +6,7 @@ Commands import what they need when they run: ``tardigrade --help`` needs no num
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import json
 import os
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         module.add_arguments(command)
         command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, parser=command)
     return parser
 
 
@@ -70,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line. 130: interrupted.
     """
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _complain(getattr(options, "parser", parser), unknown)
     options.typed = list(sys.argv[1:] if arguments is None else arguments)
     if options.version:
         from experiments.manifest import tool_version
@@ -91,6 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _complain(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
+    """Refuse arguments that the command does not have, and guess what was meant."""
+    known = [option for action in parser._actions for option in action.option_strings]
+    close = difflib.get_close_matches(unknown[0], known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
 def _run(options: argparse.Namespace) -> tuple[Any, str, int]:

@@ -63,8 +63,9 @@ def run_evolution(
 ) -> tuple[dict[str, Any], str, int]:
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
     specs = objective_specs(config)
+    earlier, seconds_before = _earlier(path, ["tardigrade", *command])
     known = {
-        **_commands(path, ["tardigrade", *command]),
+        **earlier,
         "task": config.task.name,
         "seed": config.seed,
     }
@@ -95,7 +96,7 @@ def run_evolution(
             "stopped_by": result.stopped_by,
         }
         table |= {k: v for k, v in outcome.items() if k not in ("run_dir", "wall_seconds")}
-        table["evolution_seconds"] = outcome["wall_seconds"]
+        table["evolution_seconds"] = round(seconds_before + seconds, 3)
         table["resumed"] = state is not None
     if rows:
         draw_pictures(path, config, rows)
@@ -103,13 +104,14 @@ def run_evolution(
     return outcome, describe(config, outcome, rows), code
 
 
-def _commands(path: Path, command: list[str]) -> dict[str, Any]:
-    """Keep the command a run was begun with, and note the one it was resumed with."""
+def _earlier(path: Path, command: list[str]) -> tuple[dict[str, Any], float]:
+    """Read what to keep of the manifest of a run that is resumed, and its seconds so far."""
     try:
-        first = json.loads((path / "manifest.json").read_text())["command"]
+        before = json.loads((path / "manifest.json").read_text())
+        kept = {"command": before["command"], "started": before["started"]}
+        return {**kept, "resume_command": command}, float(before["evolution_seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        return {"command": command}
-    return {"command": first, "resume_command": command}
+        return {"command": command}, 0.0
 
 
 class _Watcher:
@@ -180,10 +182,19 @@ def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]
                 f"smallest solving {config.task.name}: {small['file']}, size {size} "
                 f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')})"
             )
+        elif "score_held_out" in rows[0]:
+            best = max(r["score_held_out"] for r in rows)
+            lines.append(
+                f"no network of the front solves {config.task.name} on held-out starts: "
+                f"best {best:g}, solved at {config.task.solved_at:g}"
+            )
     else:
         task = config.task
         needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
-        lines.append(f"no network reached the score of {needed:g}; try more generations")
+        lines.append(
+            f"no network reached the score of {needed:g}; try more generations, or a lower "
+            "objectives.feasible"
+        )
     lines.append(
         f"{outcome['evaluations']} evaluations, {outcome['env_steps']:,} environment steps in "
         f"{duration(outcome['wall_seconds'])}; hypervolume {outcome['hypervolume']:.4f}; "

@@ -19,6 +19,8 @@ def load_for_task(path: str, task: str | None) -> tuple[Network, Task]:
     name = task or network.task
     if name is None:
         raise InputError(f"{path}: the file names no task; give one with --task")
+    if task is not None:
+        find_task(task, "--task")
     try:
         found = find_task(name)
         check_fit(network, found)

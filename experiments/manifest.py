@@ -68,7 +68,7 @@ def manifest(path: Path, **known: Any) -> Iterator[dict[str, Any]]:
         **known,
     }
     yield table
-    table["started"] = started.isoformat(timespec="seconds")
+    table.setdefault("started", started.isoformat(timespec="seconds"))
     table["ended"] = datetime.now(UTC).isoformat(timespec="seconds")
     table["wall_seconds"] = round(time.perf_counter() - wall, 3)
     table["cpu_seconds"] = round(time.process_time() - cpu, 3)

@@ -74,14 +74,25 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     score = [r["score_held_out"] for r in rows]
     axes.vlines(size, held_out, chosen, color=GREY, lw=0.8, alpha=0.6, zorder=1)
     axes.scatter(size, chosen, s=26, facecolors="none", edgecolors=GREY, zorder=2)
-    points = axes.scatter(size, held_out, c=score, s=46, cmap="viridis", zorder=3)
+    low, high = min(*score, task.solved_at), max(*score, task.solved_at)
+    points = axes.scatter(
+        size, held_out, c=score, s=46, cmap="viridis", vmin=low, vmax=high, zorder=3
+    )
     figure.colorbar(points, label=f"score, held out (solved at {task.solved_at:g})")
     axes.set_xlabel("size: neurons + synapses")
     axes.set_ylabel("resilience: score kept under faults / solved")
     axes.set_title(f"{task.name}: final front, {len(rows)} networks")
     handles = [
-        Line2D([], [], marker="o", ls="", color=BLUE, label="held-out faults"),
-        Line2D([], [], marker="o", ls="", mfc="none", mec=GREY, label="faults chosen on"),
+        Line2D([], [], marker="o", ls="", color=GREY, label="held-out faults"),
+        Line2D(
+            [],
+            [],
+            marker="o",
+            ls="",
+            mfc="none",
+            mec=GREY,
+            label="validation faults, which the front was chosen on",
+        ),
     ]
     axes.legend(handles=handles, loc="lower right", frameon=False)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -128,7 +139,7 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
             only = nx.MultiDiGraph([(pre, post)])
             nx.draw_networkx_edge_labels(
                 only, places, {(pre, post, 0): text}, **style, font_size=7, rotate=False,
-                label_pos=0.4, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
+                label_pos=0.75, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
             )  # fmt: skip
     nx.draw_networkx_nodes(
         graph, places, ax=axes, node_size=420, node_color=[colours[n] for n in graph],
@@ -199,12 +210,15 @@ def raster_figure(
     seen, fired, done = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 4, 0.8]}
     )
-    at = np.arange(shown) * ticks * network.dt
+    edges = np.arange(shown + 1) * ticks * network.dt
     for c, name in enumerate(task.observations):
         share = recording.observations[:shown, c] / task.scale[c]
-        seen.plot(at, share, drawstyle="steps-post", label=name, color=COLOURS[c % len(COLOURS)])
+        seen.stairs(
+            share, edges, baseline=None, label=name, color=COLOURS[c % len(COLOURS)], lw=1.5
+        )
     seen.set_ylabel("value / scale")
-    seen.legend(ncols=len(task.observations), fontsize=8, frameon=False, loc="upper right")
+    beside = {"fontsize": 8, "frameon": False, "loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    seen.legend(**beside)
     spikes = recording.spikes[: shown * ticks]
     inputs, outputs = set(network.inputs.tolist()), set(network.outputs.tolist())
     for j in range(spikes.shape[1]):
@@ -214,12 +228,10 @@ def raster_figure(
     fired.set_ylim(spikes.shape[1] - 0.5, -0.5)
     fired.set_ylabel("neuron")
     fired.yaxis.set_major_locator(MaxNLocator(integer=True))
-    handles = [
-        Line2D([], [], color=c, label=t)
-        for c, t in ((BLUE, "input"), ("black", "hidden"), (VERMILION, "output"))
-    ]
-    fired.legend(handles=handles, fontsize=8, frameon=False, ncols=3, loc="upper right")
-    done.step(at, recording.actions[:shown], where="post", color="black")
+    kinds = [(BLUE, "input", len(inputs)), (VERMILION, "output", len(outputs))]
+    kinds.insert(1, ("black", "hidden", spikes.shape[1] - len(inputs | outputs)))
+    fired.legend(handles=[Line2D([], [], color=c, label=t) for c, t, n in kinds if n], **beside)
+    done.stairs(recording.actions[:shown], edges, baseline=None, color="black", lw=1.5)
     done.set_ylabel("action")
     done.set_yticks(range(task.actions))
     done.set_xlabel("time in the network, ms")
