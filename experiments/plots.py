@@ -139,7 +139,7 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
             only = nx.MultiDiGraph([(pre, post)])
             nx.draw_networkx_edge_labels(
                 only, places, {(pre, post, 0): text}, **style, font_size=7, rotate=False,
-                label_pos=0.75, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
+                label_pos=0.15, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
             )  # fmt: skip
     nx.draw_networkx_nodes(
         graph, places, ax=axes, node_size=420, node_color=[colours[n] for n in graph],

@@ -183,7 +183,7 @@ def test_network_files(place, capsys, command, line):
 UNWIRED = [
     ("unknown_task.json", "unknown_task.json: task: expected one of cartpole"),
     ("no_task.json", "no_task.json: the file names no task; give one with --task"),
-    ("good.json --task chess", "good.json: task: expected one of cartpole"),
+    ("good.json --task chess", "--task: expected one of cartpole"),
     ("no_readout.json",
      "no_readout.json: network.readout: expected one to play cartpole, got none"),
     ("three_outputs.json",
