@@ -224,7 +224,8 @@ def _build(tables: Tables) -> Config:
         raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
                     encoder.observations)  # fmt: skip
     readout = from_table(READOUTS, tables["readout"], "readout")
-    tables["encoder"] = _filled(tables["encoder"], encoder)
+    # With the defaults that were used, so that the file says everything.
+    tables["encoder"], tables["readout"] = to_table(encoder), to_table(readout)
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
     workers = whole(run["workers"], "run.workers", 1, 1024)
     space = _section("space", lambda: SearchSpace(
@@ -257,11 +258,6 @@ def _build(tables: Tables) -> Config:
         objectives=objectives, workers=workers,
     ))  # fmt: skip
     return Config(tables, task, space, settings, evaluator, objectives)
-
-
-def _filled(table: dict[str, Any], part: Any) -> dict[str, Any]:
-    """Complete a part's table with the defaults it used, so that the file says everything."""
-    return {**table, **to_table(part)}
 
 
 def _section(name: str, make: Any) -> Any:

@@ -65,9 +65,9 @@ def _show_run(path: Path, options: Namespace) -> tuple[Any, str]:
                 "started",
             )
         }
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError):
         raise InputError(f"{path}: not the directory of a finished run") from None
     lines = [f"{k.replace('_', ' ')}: {v}" for k, v in shown.items()]
     if rows:

@@ -16,13 +16,13 @@ from typing import Any
 from evo import State, decode, evolve
 from experiments.config import Config, resolve
 from experiments.run_directory import (
-    final_front,
     objective_specs,
     smallest_solving,
     write_results,
 )
 from experiments.studies.record import complete, write_origin
 from fitness import episode_seeds, play, play_gymnasium
+from neuro import load
 
 SEEDS = range(1, 11)
 EPISODES = 100
@@ -38,18 +38,18 @@ def measure(seed: int, encoder: str) -> dict[str, Any]:
         seed=seed, callback=watch,
     ).state  # fmt: skip
     seconds = time.perf_counter() - begun
-    best = final_front(config, state)[0][2]
-    scores = play_gymnasium(best, config.task, episode_seeds(seed, "held-out", EPISODES)).scores
     with tempfile.TemporaryDirectory() as folder:
         rows = write_results(Path(folder), config, state)
+        best = load(Path(folder) / rows[0]["file"])
+    scores = play_gymnasium(best, config.task, episode_seeds(seed, "held-out", EPISODES)).scores
     small = smallest_solving(rows, config.task.solved_at)
     return {
         "solved_after_evaluations": watch.evaluations,
         "gymnasium_mean": float(scores.mean()),
         "gymnasium_min": float(scores.min()),
         "resilience_held_out": rows[0]["resilience_held_out"],
-        "neurons": len(best.neurons),
-        "synapses": len(best.synapses) + len(best.input_synapses),
+        "neurons": rows[0]["neurons"],
+        "synapses": rows[0]["synapses"],
         "smallest_solving": small["neurons"] + small["synapses"] if small else "",
         "front_size": len(rows),
         "hypervolume": state.history[-1]["hypervolume"],
