@@ -8,15 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.tasks import Task
-from neuro import Encoder, Network, Readout, kernels
+from neuro import Encoder, Network, Readout, closed_loop
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.program import compile_network
 from neuro.simulate import checked_copies, golden_copies
-
-# Lanes kept busy at a time: wide enough for full vectors, narrow enough that the state of a
-# typical network (some 10 neurons x 32 lanes) stays in the first-level cache.
-WIDTH = 32
 
 
 class Episodes(NamedTuple):
@@ -111,11 +107,10 @@ def play(
     starts = np.ascontiguousarray(starts, dtype=np.float64)
     returns = np.zeros(len(copy_of))
     steps = np.zeros(len(copy_of), dtype=np.int64)
-    width = min(WIDTH, (len(copy_of) + 7) // 8 * 8)
-    kernels.roll_out(
+    closed_loop.roll_out(
         compile_network(network), copies, copy_of, start_of, starts, task.max_steps,
         encoder.kernel, readout.kernel, task.observe, task.step,
-        len(task.observations), 1, width, returns, steps,
+        len(task.observations), 1, returns, steps,
     )  # fmt: skip
     return Episodes(returns, steps)
 

@@ -6,20 +6,49 @@ every simulator agrees bit for bit would be gone.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
 import numba.experimental.function_type
 from numba import types
+from numba.core.caching import FunctionCache
 from numba.core.types import WrapperAddressProtocol
 
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
+_SOURCES = b"".join(
+    hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest()
+    for name in ("vectors.py", "program.py", "kernels.py", "closed_loop.py")
+)
 
-# For small functions that kernels call every tick: handing over a network's arrays costs more
-# than the work (a call per tick made a 2-neuron network 12 times slower).
-inlined = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+
+class _Cache(FunctionCache):
+    """A cache that notices a change in any kernel file; Numba's looks at the function's own."""
+
+    def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(signature, codegen), _SOURCES)
+
+
+def kernel(function: Callable[..., Any], *, forceinline: bool = False) -> Any:
+    """Compile a function over arrays on first use: no GIL, no fastmath, cached on disk."""
+    compiled = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=forceinline)(
+        function
+    )
+    if not numba.config.DISABLE_JIT:
+        compiled._cache = _Cache(function)
+    return compiled
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a small function that kernels call every tick.
+
+    Handing over a network's arrays costs more than the work: a call per tick made a 2-neuron
+    network 12 times slower.
+    """
+    return kernel(function, forceinline=True)
+
 
 FLOATS = types.Array(types.float64, 1, "C")
 COUNTS = types.Array(types.int64, 1, "C")

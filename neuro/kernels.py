@@ -1,12 +1,10 @@
 """Compiled kernels: one network (*scalar*), or many copies of one topology (*lanes*).
 
 Both do the tick of ``docs/model.md``, in the same order of operations, so they agree bit for
-bit with the plain-Python `neuro.twin`. Only functions over arrays live here, and all that call
-each other live in this one file: Numba's cache does not notice a change in an imported kernel.
-
-In the lane kernel a *lane* is one copy: arrays are flat with index ``row * L + lane``, so that
-every inner loop runs over neighbouring lanes and becomes vector code. Indices of those loops
-are unsigned: with signed ones Numba emits wrap-around checks that stop the vectoriser.
+bit with the plain-Python `neuro.twin`. Both sweep over neurons with the same vector code: the
+scalar kernel takes eight neurons at a time, the lane kernel one neuron in 8 or 32 lanes, where
+a *lane* is one copy. Spikes are bits of a mask, so that the sweep stores no more than it must.
+Lane arrays are flat with index ``row * stride + lane``.
 """
 
 from __future__ import annotations
@@ -18,139 +16,193 @@ from numpy.typing import NDArray
 
 from neuro.jit import inlined, kernel
 from neuro.program import Program
+from neuro.vectors import at_least, choose, load, lowest_bit, spread, store
+
+WIDEST = 32
+"""Lanes side by side: the bits of a mask."""
+
+
+@kernel
+def aligned(count):
+    """Allocate `count` zeros that begin a cache line: vectors that straddle two take twice as long."""
+    spare = np.zeros(count + 8)
+    skip = (-spare.ctypes.data % 64) // 8
+    return spare[skip : skip + count]
+
+
+@inlined
+def update(v, total, al, v_threshold, v_reset):
+    """Advance plain neurons (see `Program.plain`); return potentials and spikes."""
+    v = v * al + total
+    fires = at_least(v, v_threshold)
+    return choose(fires, v_reset, v), fires
+
+
+@inlined
+def update_full(
+    v, g, held, arriving, ext, al, be, v_leak, v_threshold, v_reset, v_min, refractory, subtract,
+    zero, one,
+):  # fmt: skip
+    """Advance neurons of any kind; return potentials, currents, ticks held and spikes."""
+    g = g * be + arriving
+    moved = v_leak + (v - v_leak) * al + (g + ext)
+    moved = choose(at_least(moved, v_min), moved, v_min)
+    free = at_least(zero, held)
+    fires = free & at_least(moved, v_threshold)
+    after = choose(at_least(subtract, one), moved - (v_threshold - v_reset), v_reset)
+    v = choose(free, choose(fires, after, moved), v)
+    held = choose(fires, refractory, choose(free, zero, held - one))
+    return v, g, held, fires
 
 
 class State(NamedTuple):
-    """State of one network: N neurons, a ring of R ticks.
+    """State and parameters of one network, padded to whole vectors of 8 neurons.
+
+    The M - N neurons that fill the last vector never fire.
 
     Attributes
     ----------
-    v, g : ndarray of float64, shape (N,)
-        Potential and synaptic current.
-    held : ndarray of int64, shape (N,)
-        Refractory ticks left.
-    arriving : ndarray of float64, shape (R * N,)
+    v, g, held, ext : ndarray of float64, shape (M,)
+        Potential, synaptic current, refractory ticks left, external input plus bias.
+    arriving : ndarray of float64, shape (R * M,)
         Weights that arrive at tick k, in row ``k % R``.
-    fired : ndarray of uint8, shape (N,)
-        Spikes of the last tick.
+    fired : ndarray of uint64
+        Spikes of the last tick: neuron j is bit ``j % 64`` of ``fired[j // 64]``.
+    al, be, ... : ndarray of float64, shape (M,)
+        As in `Program`.
+    first, target : ndarray of uint64
+        Fan-out; see `targets`.
+    weight : ndarray of float64, shape (E,)
     """
 
     v: NDArray[np.float64]
     g: NDArray[np.float64]
-    held: NDArray[np.int64]
+    held: NDArray[np.float64]
+    ext: NDArray[np.float64]
     arriving: NDArray[np.float64]
-    fired: NDArray[np.uint8]
+    fired: NDArray[np.uint64]
+    al: NDArray[np.float64]
+    be: NDArray[np.float64]
+    v_leak: NDArray[np.float64]
+    v_threshold: NDArray[np.float64]
+    v_reset: NDArray[np.float64]
+    v_min: NDArray[np.float64]
+    refractory: NDArray[np.float64]
+    subtract: NDArray[np.float64]
+    first: NDArray[np.uint64]
+    target: NDArray[np.uint64]
+    weight: NDArray[np.float64]
 
 
-def new_state(program: Program) -> State:
+@kernel
+def targets(p, size):
+    """Say where synapses lead: what is sent at tick k arrives in place ``k % R * size + target``.
+
+    From the ring's end the places go on at its beginning: one comparison instead of a remainder
+    and a product for each event. Unsigned, like every index here that is not a loop's own: for
+    signed ones Numba adds code that counts negative indices from the end.
+
+    Returns
+    -------
+    first, target : ndarray of uint64, shapes (N + 1,) and (E,)
+    """
+    return p.first.astype(np.uint64), (p.delay * size + p.post).astype(np.uint64)
+
+
+def new_state(p: Program) -> State:
     """Make a network's state at rest."""
-    n = len(program.al)
+    n = len(p.al)
+    m = (n + 7) // 8 * 8
+
+    def pad(values: NDArray[np.float64], fill: float = 0.0) -> NDArray[np.float64]:
+        padded = aligned(m)
+        padded[:n], padded[n:] = values, fill
+        return padded
+
     return State(
-        program.v_leak.copy(),
-        np.zeros(n),
-        np.zeros(n, dtype=np.int64),
-        np.zeros(n * program.ring),
-        np.zeros(n, dtype=np.uint8),
-    )
+        pad(p.v_leak), aligned(m), aligned(m), pad(p.bias), aligned(m * p.ring),
+        np.zeros((m + 63) // 64, dtype=np.uint64),
+        pad(p.al), pad(p.be), pad(p.v_leak), pad(p.v_threshold, np.inf), pad(p.v_reset),
+        pad(p.v_min, -np.inf), pad(p.refractory), pad(p.subtract), *targets(p, m), p.weight,
+    )  # fmt: skip
 
 
 @kernel
 def reset_state(p, s):
     """Put a state to rest: potentials at v_leak, nothing on its way."""
-    s.v[:] = p.v_leak
+    s.v[:] = s.v_leak
     s.g[:] = 0.0
-    s.held[:] = 0
+    s.held[:] = 0.0
     s.arriving[:] = 0.0
     s.fired[:] = 0
 
 
-@kernel
-def tick(p, s, k, ext):
-    """Advance one network by tick `k` with the external input `ext`, shape (N,)."""
-    n = len(p.al)
-    row = (k & (p.ring - 1)) * n
-    for j in range(n):
-        g = s.g[j] * p.be[j] + s.arriving[row + j]
-        s.arriving[row + j] = 0.0
-        s.g[j] = g
-        fired = False
-        if s.held[j] > 0:
-            s.held[j] -= 1
-        else:
-            total = g + (ext[j] + p.bias[j])
-            v = p.v_leak[j] + (s.v[j] - p.v_leak[j]) * p.al[j] + total
-            if v < p.v_min[j]:
-                v = p.v_min[j]
-            if v >= p.v_threshold[j]:
-                fired = True
-                if p.subtract[j]:
-                    v = v - (p.v_threshold[j] - p.v_reset[j])
-                else:
-                    v = p.v_reset[j]
-                s.held[j] = p.refractory[j]
-            s.v[j] = v
-        s.fired[j] = fired
-    for j in range(n):
-        if s.fired[j]:
-            for e in range(p.first[j], p.first[j + 1]):
-                arrival = (k + p.delay[e]) & (p.ring - 1)
-                s.arriving[arrival * n + p.post[e]] += p.weight[e]
+@inlined
+def tick(p, s, k):
+    """Advance one network by tick `k`; ``s.ext`` holds its input plus bias."""
+    eight = np.uint8(0)
+    zero, one = spread(0.0, eight), spread(1.0, eight)
+    m = len(s.v)
+    row = (k & (p.ring - 1)) * m
+    for word in range(len(s.fired)):
+        fired = np.uint64(0)
+        for j in range(64 * word, min(64 * word + 64, m), 8):
+            arriving, ext = load(s.arriving, row + j, eight), load(s.ext, j, eight)
+            store(s.arriving, row + j, zero)
+            v, al = load(s.v, j, eight), load(s.al, j, eight)
+            v_threshold, v_reset = load(s.v_threshold, j, eight), load(s.v_reset, j, eight)
+            if p.plain:
+                v, fires = update(v, arriving + ext, al, v_threshold, v_reset)
+            else:
+                v, g, held, fires = update_full(
+                    v, load(s.g, j, eight), load(s.held, j, eight), arriving, ext,
+                    al, load(s.be, j, eight), load(s.v_leak, j, eight), v_threshold, v_reset,
+                    load(s.v_min, j, eight), load(s.refractory, j, eight),
+                    load(s.subtract, j, eight), zero, one,
+                )  # fmt: skip
+                store(s.g, j, g)
+                store(s.held, j, held)
+            store(s.v, j, v)
+            fired |= np.uint64(fires) << np.uint64(j % 64)
+        s.fired[word] = fired
+    end, here = np.uint64(len(s.arriving)), np.uint64(row)
+    for word in range(len(s.fired)):
+        fired = s.fired[np.uint64(word)]
+        while fired != 0:
+            j = np.uint64(64 * word) + lowest_bit(fired)
+            fired &= fired - np.uint64(1)
+            e = s.first[j]
+            # Reading the bound each time keeps the compiler from unrolling a loop of few turns.
+            while e < s.first[j + np.uint64(1)]:
+                to = here + s.target[e]
+                if to >= end:
+                    to -= end
+                s.arriving[to] += s.weight[e]
+                e += np.uint64(1)
 
 
 @kernel
-def run(p, s, start, ext, fired, v):
-    """Run ``len(ext)`` ticks from tick `start`, recording spikes and potentials.
+def run(p, s, start, ext, driven, fired, v):
+    """Run ``len(ext)`` ticks from tick `start`, recording spikes and, if asked for, potentials.
 
     Parameters
     ----------
-    ext, v : ndarray of float64, shape (T, N)
-    fired : ndarray of uint8, shape (T, N)
+    ext : ndarray of float64, shape (T, N)
+    driven : ndarray of int64
+        The neurons that receive input: the other columns of `ext` are not looked at.
+    fired : ndarray of uint64, shape (T, W)
+        Filled with bits, as in `State.fired`; W is its length.
+    v : ndarray of float64, shape (T, N), or (0, N) for no record
     """
     for t in range(len(ext)):
-        tick(p, s, start + t, ext[t])
-        for j in range(len(p.al)):
-            fired[t, j] = s.fired[j]
-            v[t, j] = s.v[j]
-
-
-@kernel
-def constant_input(p, current, constant):
-    """Sum the graded input, constant during a decision: input synapses in their order."""
-    constant[:] = 0.0
-    for i in range(len(p.in_post)):
-        constant[p.in_post[i]] += p.in_weight[i] * current[p.in_channel[i]]
-
-
-@kernel
-def decide(p, s, start, observation, encode, read_out, action, ext, fired, v):
-    """One decision of one network: encode, run the ticks, read out; all ticks are recorded.
-
-    Parameters
-    ----------
-    start : int
-        Tick the decision starts at.
-    observation, action : ndarray of float64
-    ext, v : ndarray of float64, shape (ticks, N)
-        Filled with what the network received and its potentials.
-    fired : ndarray of uint8, shape (ticks, N)
-    """
-    current = np.zeros(p.channels)
-    pulses = np.zeros((p.channels, (p.ticks + 63) // 64), dtype=np.uint64)
-    encode(observation, p.encoder, current, pulses)
-    constant = np.empty(len(p.al))
-    constant_input(p, current, constant)
-    for t in range(p.ticks):
-        ext[t] = constant
-        word, bit = t // 64, np.uint64(t % 64)
-        for c in range(len(p.inputs)):
-            if (pulses[c, word] >> bit) & np.uint64(1):
-                ext[t, p.inputs[c]] += p.gain
-    run(p, s, start, ext, fired, v)
-    counts = np.zeros(len(p.outputs), dtype=np.int64)
-    for t in range(p.ticks):
-        for o in range(len(p.outputs)):
-            counts[o] += fired[t, p.outputs[o]]
-    read_out(counts, p.readout, action)
+        for j in driven:
+            s.ext[j] = ext[t, j] + p.bias[j]
+        tick(p, s, start + t)
+        for w in range(len(s.fired)):
+            fired[t, w] = s.fired[w]
+        if len(v) > 0:
+            for j in range(v.shape[1]):
+                v[t, j] = s.v[j]
 
 
 class Copies(NamedTuple):
@@ -169,318 +221,237 @@ class Copies(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """State and per-lane parameters of L lanes, flat with index ``row * L + lane``.
+    """State and per-lane parameters of lanes, flat with index ``row * stride + lane``.
 
-    `flags` is `fired` seen eight lanes at a time. ``idle[j]`` says that in the last tick nothing
-    arrived at neuron j and nothing changed in any lane: nor will it in the next one, unless
-    something arrives. ``arrived[k % R * N + j]`` says that something arrives at it in tick k.
-    Whoever changes ``ext`` or a lane's state clears `idle`.
+    Attributes
+    ----------
+    v, g, held, v_threshold, ext : ndarray of float64, N rows
+        As in `State`; ``ext`` counts where `driven` is true.
+    arriving : ndarray of float64, R * N rows
+    weight, in_weight : ndarray of float64, E and I rows
+    constants : ndarray of float64, shape (N * 8,)
+        A cache line for each neuron: al, v_reset, v_threshold, be, v_leak, v_min, refractory,
+        subtract.
+    fired : ndarray of uint32, shape (N,)
+        Spikes of the last tick: a bit for each lane.
+    driven : ndarray of bool, shape (N,)
+        Which neurons receive input or have a bias.
+    rows : ndarray of uint64
+        Which neurons fired in any lane: neuron j is bit ``j % 64`` of ``rows[j // 64]``.
+    first, target : ndarray of uint64
+        Fan-out; see `targets`.
     """
 
     v: NDArray[np.float64]
     g: NDArray[np.float64]
-    held: NDArray[np.int64]
+    held: NDArray[np.float64]
     arriving: NDArray[np.float64]
-    fired: NDArray[np.uint8]
-    flags: NDArray[np.uint64]
     v_threshold: NDArray[np.float64]
     weight: NDArray[np.float64]
     in_weight: NDArray[np.float64]
     ext: NDArray[np.float64]
-    idle: NDArray[np.bool_]
-    arrived: NDArray[np.bool_]
+    constants: NDArray[np.float64]
+    fired: NDArray[np.uint32]
+    driven: NDArray[np.bool_]
+    rows: NDArray[np.uint64]
+    first: NDArray[np.uint64]
+    target: NDArray[np.uint64]
 
 
 @kernel
-def new_lanes(p, width):
-    """Allocate the arrays of `width` lanes (a multiple of 8)."""
+def new_lanes(p, stride):
+    """Allocate the arrays of `stride` lanes (8 or 32), with no input yet."""
     n = len(p.al)
-    fired = np.zeros(n * width, dtype=np.uint8)
-    return Lanes(
-        np.zeros(n * width),
-        np.zeros(n * width),
-        np.zeros(n * width, dtype=np.int64),
-        np.zeros(n * p.ring * width),
-        fired,
-        fired.view(np.uint64),
-        np.zeros(n * width),
-        np.zeros(len(p.weight) * width),
-        np.zeros(len(p.in_weight) * width),
-        np.zeros(n * width),
-        np.zeros(n, dtype=np.bool_),
-        np.zeros(n * p.ring, dtype=np.bool_),
-    )
-
-
-@kernel
-def load_lane(p, x, width, lane, copies, f):
-    """Put lane `lane` to rest with the parameters of copy `f`."""
-    n = len(p.al)
-    x.idle[:] = False
+    first, target = targets(p, n)
+    constants = aligned(n * 8)
     for j in range(n):
-        i = j * width + lane
+        constants[8 * j : 8 * j + 8] = (
+            p.al[j], p.v_reset[j], p.v_threshold[j], p.be[j],
+            p.v_leak[j], p.v_min[j], p.refractory[j], p.subtract[j],
+        )  # fmt: skip
+    return Lanes(
+        aligned(n * stride), aligned(n * stride), aligned(n * stride),
+        aligned(n * p.ring * stride), aligned(n * stride),
+        aligned(len(p.weight) * stride), aligned(len(p.in_weight) * stride),
+        aligned(n * stride), constants, np.zeros(n, dtype=np.uint32), p.bias != 0.0,
+        np.zeros((n + 63) // 64, dtype=np.uint64), first, target,
+    )  # fmt: skip
+
+
+@kernel
+def load_lane(p, x, stride, lane, copies, f):
+    """Put lane `lane` to rest with the parameters of copy `f`."""
+    for j in range(len(p.al)):
+        i = j * stride + lane
         x.v[i] = p.v_leak[j]
         x.g[i] = 0.0
-        x.held[i] = 0
-        x.fired[i] = 0
+        x.held[i] = 0.0
         x.v_threshold[i] = copies.v_threshold[f, j]
-    for r in range(n * p.ring):
-        x.arriving[r * width + lane] = 0.0
+    for r in range(len(p.al) * p.ring):
+        x.arriving[r * stride + lane] = 0.0
     for e in range(len(p.weight)):
-        x.weight[e * width + lane] = copies.weight[f, e]
-    for e in range(len(p.in_weight)):
-        x.in_weight[e * width + lane] = copies.in_weight[f, e]
+        x.weight[e * stride + lane] = copies.weight[f, e]
+    for i in range(len(p.in_weight)):
+        x.in_weight[i * stride + lane] = copies.in_weight[f, i]
 
 
 @kernel
-def move_lane(p, x, width, to, source):
-    """Copy a lane over another and silence the first, so that active lanes stay in front."""
-    n = len(p.al)
-    x.idle[:] = False
-    for j in range(n):
-        a, b = j * width + to, j * width + source
+def move_lane(p, x, stride, to, source):
+    """Copy a lane over another, so that active lanes stay in front."""
+    for j in range(len(p.al)):
+        a, b = j * stride + to, j * stride + source
         x.v[a] = x.v[b]
         x.g[a] = x.g[b]
         x.held[a] = x.held[b]
-        x.fired[a] = x.fired[b]
         x.v_threshold[a] = x.v_threshold[b]
-        x.fired[b] = 0
-    for r in range(n * p.ring):
-        x.arriving[r * width + to] = x.arriving[r * width + source]
+    for r in range(len(p.al) * p.ring):
+        x.arriving[r * stride + to] = x.arriving[r * stride + source]
     for e in range(len(p.weight)):
-        x.weight[e * width + to] = x.weight[e * width + source]
-    for e in range(len(p.in_weight)):
-        x.in_weight[e * width + to] = x.in_weight[e * width + source]
+        x.weight[e * stride + to] = x.weight[e * stride + source]
+    for i in range(len(p.in_weight)):
+        x.in_weight[i * stride + to] = x.in_weight[i * stride + source]
+
+
+@kernel
+def own_thresholds(p, copies):
+    """Whether a copy's thresholds differ from the network's; if none, lanes need not read them."""
+    for f in range(len(copies.v_threshold)):
+        for j in range(len(p.al)):
+            if copies.v_threshold[f, j] != p.v_threshold[j]:
+                return True
+    return False
 
 
 @inlined
-def sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory, subtract, full):
-    """Update one neuron in all lanes.
+def sweep_lanes(x, n, slot, stride, alive, lanes, own, full):
+    """Update all neurons in as many lanes as the type of `lanes` says.
 
-    `full` is a literal: where it is False, the compiler leaves out what neurons without
-    synaptic current, floor, refractory time and subtraction do not need. Selections instead of
-    branches, so that eight lanes take one instruction. Returns whether any lane changed.
+    `own` and `full` are literals: where they are false, the compiler leaves out what lanes with
+    the network's thresholds and plain neurons do not need.
     """
-    changed = False
-    for lane in range(lanes):
-        i = base + lane
-        total = x.arriving[row + lane]
-        x.arriving[row + lane] = 0.0
-        if full:
-            total = x.g[i] * be + total
-            x.g[i] = total
-        before = x.v[i]
-        v = v_leak + (before - v_leak) * al + (total + x.ext[i])
-        threshold = x.v_threshold[i]
-        if full:
-            v = v_min if v < v_min else v
-            held = x.held[i]
-            free = held <= 0
-            fires = free & (v >= threshold)
-            after = v - (threshold - v_reset) if subtract else v_reset
-            v = after if fires else v
-            x.v[i] = v if free else before
-            x.held[i] = refractory if fires else (0 if free else held - 1)
-            changed = True
-        else:
-            fires = v >= threshold
-            changed |= fires | (v != before)
-            x.v[i] = v_reset if fires else v
-        x.fired[i] = np.uint8(1) if fires else np.uint8(0)
-    return changed
+    zero, one = spread(0.0, lanes), spread(1.0, lanes)
+    wide, count = np.uint64(stride), np.uint64(n)
+    slot = np.uint64(slot) * wide
+    for word in range(len(x.rows)):
+        # A register collects who fired. A list of them in memory made the sweep three times
+        # slower, because each store's address waited for the comparison before.
+        rows = np.uint64(0)
+        begin = np.uint64(64 * word)
+        for j in range(begin, min(begin + np.uint64(64), count)):
+            row, constants = j * wide, j * np.uint64(8)
+            total = load(x.arriving, slot + row, lanes)
+            store(x.arriving, slot + row, zero)
+            v, al = load(x.v, row, lanes), spread(x.constants[constants], lanes)
+            v_reset = spread(x.constants[constants + np.uint64(1)], lanes)
+            if own or full:
+                v_threshold = load(x.v_threshold, row, lanes)
+            else:
+                v_threshold = spread(x.constants[constants + np.uint64(2)], lanes)
+            if not full:
+                if x.driven[j]:
+                    total = total + load(x.ext, row, lanes)
+                v, fires = update(v, total, al, v_threshold, v_reset)
+            else:
+                ext = zero
+                if x.driven[j]:
+                    ext = load(x.ext, row, lanes)
+                v, g, held, fires = update_full(
+                    v, load(x.g, row, lanes), load(x.held, row, lanes), total, ext, al,
+                    spread(x.constants[constants + np.uint64(3)], lanes),
+                    spread(x.constants[constants + np.uint64(4)], lanes),
+                    v_threshold, v_reset,
+                    spread(x.constants[constants + np.uint64(5)], lanes),
+                    spread(x.constants[constants + np.uint64(6)], lanes),
+                    spread(x.constants[constants + np.uint64(7)], lanes),
+                    zero, one,
+                )  # fmt: skip
+                store(x.g, row, g)
+                store(x.held, row, held)
+            store(x.v, row, v)
+            fired = np.uint64(fires) & alive
+            x.fired[j] = fired
+            rows |= np.uint64(fired != 0) << (j - begin)
+        x.rows[word] = rows
 
 
 @inlined
-def tick_lanes(p, x, width, active, k):
-    """Advance the first `active` of `width` lanes by tick `k`; ``x.ext`` holds input + bias."""
+def tick_lanes(p, x, stride, active, own, k, lanes):
+    """Advance the first `active` lanes by tick `k`; ``x.ext`` holds their input plus bias.
+
+    The type of `lanes` says how many lanes are swept, 8 or 32: at least the active ones.
+    `own` says whether lanes have thresholds of their own.
+    """
     n = len(p.al)
-    stride, lanes = np.uint64(width), np.uint64(active)
-    slot = np.uint64((k & (p.ring - 1)) * n)
-    for j in range(n):
-        # The same input to the same state gives the same result: skipping it is exact.
-        arrived = x.arrived[slot + np.uint64(j)]
-        if x.idle[j] and not arrived:
-            continue
-        x.arrived[slot + np.uint64(j)] = False
-        base = np.uint64(j) * stride
-        row = slot * stride + base
-        al, be, v_leak, v_reset = p.al[j], p.be[j], p.v_leak[j], p.v_reset[j]
-        v_min, refractory, subtract = p.v_min[j], p.refractory[j], p.subtract[j]
-        if be == 0.0 and v_min == -np.inf and refractory == 0 and not subtract:
-            changed = sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory,
-                            subtract, False)  # fmt: skip
-        else:
-            changed = sweep(x, base, row, lanes, al, be, v_leak, v_reset, v_min, refractory,
-                            subtract, True)  # fmt: skip
-        x.idle[j] = not (changed or arrived)
-    words = stride // np.uint64(8)
-    for j in range(n):
-        if x.idle[j]:
-            continue
-        any_fired = np.uint64(0)
-        first_word = np.uint64(j) * words
-        for w in range(words):
-            any_fired |= x.flags[first_word + w]
-        if any_fired != 0:
-            base = np.uint64(j) * stride
-            for e in range(p.first[j], p.first[j + 1]):
-                arrival = np.uint64((k + p.delay[e]) & (p.ring - 1)) * np.uint64(n)
-                target = arrival + np.uint64(p.post[e])
-                x.arrived[target] = True
-                to = target * stride
-                own = np.uint64(e) * stride
-                for lane in range(lanes):
-                    x.arriving[to + lane] += x.weight[own + lane] if x.fired[base + lane] else 0.0
+    # Lanes beyond the active ones are swept along; they must not spike.
+    alive = np.uint64(0xFFFFFFFF) >> np.uint64(WIDEST - active)
+    slot = (k & (p.ring - 1)) * n
+    if not p.plain:
+        sweep_lanes(x, n, slot, stride, alive, lanes, True, True)
+    elif own:
+        sweep_lanes(x, n, slot, stride, alive, lanes, True, False)
+    else:
+        sweep_lanes(x, n, slot, stride, alive, lanes, False, False)
+    zero = spread(0.0, lanes)
+    end, here, one_more = np.uint64(n * p.ring), np.uint64(slot), np.uint64(1)
+    for word in range(len(x.rows)):
+        rows = x.rows[np.uint64(word)]
+        while rows != 0:
+            j = np.uint64(64 * word) + lowest_bit(rows)
+            rows &= rows - one_more
+            fired = x.fired[j]
+            e = x.first[j]
+            while e < x.first[j + one_more]:
+                to = here + x.target[e]
+                if to >= end:
+                    to -= end
+                row = to * np.uint64(stride)
+                # Adding zero to the others, not skipping them: skipping compiles to masked
+                # stores, which the loads of the next tick cannot see before the cache has them.
+                weight = load(x.weight, e * np.uint64(stride), lanes)
+                store(x.arriving, row, load(x.arriving, row, lanes) + choose(fired, weight, zero))
+                e += one_more
 
 
 @kernel
-def constant_input_lanes(p, x, width, active, current):
-    """Set ``x.ext`` to the graded input plus bias; `current` is ``channel * width + lane``."""
-    stride, lanes = np.uint64(width), np.uint64(active)
-    x.idle[:] = False
-    x.ext[:] = 0.0
-    for i in range(len(p.in_post)):
-        to, own = np.uint64(p.in_post[i]) * stride, np.uint64(i) * stride
-        channel = np.uint64(p.in_channel[i]) * stride
-        for lane in range(lanes):
-            x.ext[to + lane] += x.in_weight[own + lane] * current[channel + lane]
-    for j in range(len(p.al)):
-        base = np.uint64(j) * stride
-        for lane in range(lanes):
-            x.ext[base + lane] += p.bias[j]
-
-
-@kernel
-def run_lanes(p, copies, ext, fired, v):
-    """Run F copies side by side from rest on given input, recording spikes and potentials.
+def run_lanes(p, copies, ext, driven, fired, v):
+    """Run F copies side by side from rest on given input, recording spikes.
 
     Parameters
     ----------
     copies : Copies
-    ext, v : ndarray of float64, shape (T, N, F)
-    fired : ndarray of uint8, shape (T, N, F)
+    ext : ndarray of float64, shape (T, N, F), or (T, N, 1) for the same input to all
+    driven : ndarray of int64
+        The neurons that receive input: the other rows of `ext` are not looked at.
+    fired : ndarray of uint32, shape (B, T, N)
+        Filled with a bit for each copy: copy f is bit ``f % 32`` of block ``f // 32``.
+    v : ndarray of float64, shape (T, N, F), or (0, N, F) for no record
     """
-    n, count = len(p.al), len(copies.weight)
-    width = (count + 7) // 8 * 8
-    x = new_lanes(p, width)
-    for f in range(count):
-        load_lane(p, x, width, f, copies, f)
-    for t in range(len(ext)):
-        for j in range(n):
-            for f in range(count):
-                x.ext[j * width + f] = ext[t, j, f] + p.bias[j]
-        x.idle[:] = False
-        tick_lanes(p, x, width, count, t)
-        for j in range(n):
-            for f in range(count):
-                fired[t, j, f] = x.fired[j * width + f]
-                v[t, j, f] = x.v[j * width + f]
-
-
-@kernel
-def roll_out(
-    p, copies, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
-    observation_size, action_size, width, returns, steps,
-):  # fmt: skip
-    """Play whole episodes in closed loop: one job per lane, a free lane takes the next job.
-
-    Parameters
-    ----------
-    p : Program
-    copies : Copies
-    copy_of, start_of : ndarray of int64, shape (J,)
-        Which copy plays from which start in each job.
-    starts : ndarray of float64, shape (S, D)
-        Initial states of the plant.
-    max_steps : int
-        Decisions after which an episode is cut off.
-    encode, read_out, observe, step : KernelFunction
-        The encoder's and readout's kernels and the plant; see `neuro.jit`.
-    observation_size, action_size : int
-    width : int
-        Lanes to keep busy, a multiple of 8.
-    returns : ndarray of float64, shape (J,)
-        Filled with the sum of rewards of each job.
-    steps : ndarray of int64, shape (J,)
-        Filled with its number of decisions.
-    """
-    jobs, ticks = len(copy_of), p.ticks
-    stride = np.uint64(width)
-    x = new_lanes(p, width)
-    words = (ticks + 63) // 64
-    state = np.zeros((width, starts.shape[1]))
-    observation = np.zeros(observation_size)
-    action = np.zeros(action_size)
-    channel_current = np.zeros(p.channels)
-    channel_pulses = np.zeros((p.channels, words), dtype=np.uint64)
-    current = np.zeros(p.channels * width)
-    pulses = np.zeros(p.channels * words * width, dtype=np.uint64)
-    # Most channels are silent in most ticks: input rows are rewritten only around pulses.
-    any_pulse = np.zeros(p.channels * words, dtype=np.uint64)
-    was_pulsing = np.zeros(p.channels, dtype=np.bool_)
-    counts = np.zeros(len(p.outputs) * width, dtype=np.int64)
-    lane_counts = np.zeros(len(p.outputs), dtype=np.int64)
-    job = np.zeros(width, dtype=np.int64)
-
-    active = min(width, jobs)
-    for lane in range(active):
-        load_lane(p, x, width, lane, copies, copy_of[lane])
-        state[lane] = starts[start_of[lane]]
-        job[lane] = lane
-    waiting = active
-    start_tick = 0
-    while active > 0:
-        lanes = np.uint64(active)
-        any_pulse[:] = 0
-        was_pulsing[:] = False
+    n, count, same = len(p.al), len(copies.weight), ext.shape[2] == 1
+    stride = 8 if count <= 8 else WIDEST
+    x = new_lanes(p, stride)
+    for j in driven:
+        x.driven[j] = True
+    own = own_thresholds(p, copies)
+    for block in range(len(fired)):
+        begin = block * WIDEST
+        active = min(count - begin, WIDEST)
         for lane in range(active):
-            channel_current[:] = 0.0
-            channel_pulses[:] = 0
-            observe(state[lane], observation)
-            encode(observation, p.encoder, channel_current, channel_pulses)
-            for c in range(p.channels):
-                current[c * width + lane] = channel_current[c]
-                for w in range(words):
-                    pulses[(c * words + w) * width + lane] = channel_pulses[c, w]
-                    any_pulse[c * words + w] |= channel_pulses[c, w]
-        constant_input_lanes(p, x, width, active, current)
-        counts[:] = 0
-        for t in range(ticks):
-            bit = np.uint64(t % 64)
-            for c in range(len(p.inputs)):
-                pulsing = (any_pulse[c * words + t // 64] >> bit) & np.uint64(1)
-                if pulsing or was_pulsing[c]:
-                    to = np.uint64(p.inputs[c]) * stride
-                    mask = np.uint64(c * words + t // 64) * stride
-                    bias = p.bias[p.inputs[c]]
-                    for lane in range(lanes):
-                        pulse = (pulses[mask + lane] >> bit) & np.uint64(1)
-                        x.ext[to + lane] = (p.gain if pulse else 0.0) + bias
-                    x.idle[p.inputs[c]] = False
-                was_pulsing[c] = pulsing != 0
-            tick_lanes(p, x, width, active, start_tick + t)
-            for o in range(len(p.outputs)):
-                source = np.uint64(p.outputs[o]) * stride
-                to = np.uint64(o) * stride
-                for lane in range(lanes):
-                    counts[to + lane] += np.int64(x.fired[source + lane])
-        start_tick += ticks
-        # From the last lane to the first: the lane that fills a gap has already been stepped.
-        for lane in range(active - 1, -1, -1):
-            for o in range(len(p.outputs)):
-                lane_counts[o] = counts[o * width + lane]
-            read_out(lane_counts, p.readout, action)
-            reward, ended = step(state[lane], action)
-            returns[job[lane]] += reward
-            steps[job[lane]] += 1
-            if ended or steps[job[lane]] >= max_steps:
-                if waiting < jobs:
-                    load_lane(p, x, width, lane, copies, copy_of[waiting])
-                    state[lane] = starts[start_of[waiting]]
-                    job[lane] = waiting
-                    waiting += 1
+            load_lane(p, x, stride, lane, copies, begin + lane)
+        for j in range(n):
+            x.ext[j * stride : (j + 1) * stride] = p.bias[j]
+        for t in range(len(ext)):
+            for j in driven:
+                if same:
+                    x.ext[j * stride : (j + 1) * stride] = ext[t, j, 0] + p.bias[j]
                 else:
-                    active -= 1
-                    move_lane(p, x, width, lane, active)
-                    state[lane] = state[active]
-                    job[lane] = job[active]
+                    for lane in range(active):
+                        x.ext[j * stride + lane] = ext[t, j, begin + lane] + p.bias[j]
+            if active <= 8:
+                tick_lanes(p, x, stride, active, own, t, np.uint8(0))
+            else:
+                tick_lanes(p, x, stride, active, own, t, np.uint32(0))
+            fired[block, t] = x.fired
+            if len(v) > 0:
+                for j in range(n):
+                    for lane in range(active):
+                        v[t, j, begin + lane] = x.v[j * stride + lane]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro import kernels
+from neuro import closed_loop, kernels
 from neuro.columns import LIMIT
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
@@ -29,7 +29,7 @@ class Recording(NamedTuple):
     voltage: NDArray[np.float64]
 
 
-def simulate(network: Network, ext: ArrayLike, /) -> Recording:
+def simulate(network: Network, ext: ArrayLike, /, *, record_voltage: bool = True) -> Recording:
     """Run a network from rest on given external input.
 
     Parameters
@@ -37,6 +37,8 @@ def simulate(network: Network, ext: ArrayLike, /) -> Recording:
     network : Network
     ext : array_like of float, shape (T, N)
         External input of each neuron at each tick; the neurons' own `bias` comes on top.
+    record_voltage : bool
+        If false, the recording's `voltage` has no ticks, which saves time and memory.
 
     Returns
     -------
@@ -58,10 +60,18 @@ def simulate(network: Network, ext: ArrayLike, /) -> Recording:
     """
     values = _check_input(ext, (None, len(network.neurons)), "(ticks, neurons)")
     program = compile_network(network)
-    spikes = np.zeros(values.shape, dtype=np.uint8)
-    voltage = np.zeros(values.shape)
-    kernels.run(program, kernels.new_state(program), 0, values, spikes, voltage)
-    return Recording(spikes.view(np.bool_), voltage)
+    state = kernels.new_state(program)
+    bits = np.zeros((len(values), len(state.fired)), dtype=np.uint64)
+    voltage = np.zeros(values.shape if record_voltage else (0, values.shape[1]))
+    driven = np.flatnonzero(values.any(axis=0))
+    kernels.run(program, state, 0, values, driven, bits, voltage)
+    return Recording(unpack(bits, values.shape[1]), voltage)
+
+
+def unpack(masks: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    """Turn the bits of masks along the last axis into the first `count` booleans."""
+    octets = masks.astype(masks.dtype.newbyteorder("<"), order="C", copy=False).view(np.uint8)
+    return np.unpackbits(octets, axis=-1, count=count, bitorder="little").view(np.bool_)
 
 
 def golden_copies(network: Network, count: int = 1) -> Copies:
@@ -74,8 +84,18 @@ def golden_copies(network: Network, count: int = 1) -> Copies:
     )
 
 
-def simulate_copies(network: Network, copies: Copies, ext: ArrayLike, /) -> Recording:
-    """Run F copies of a network side by side from rest; `ext` has shape (T, N, F).
+def simulate_copies(
+    network: Network, copies: Copies, ext: ArrayLike, /, *, record_voltage: bool = True
+) -> Recording:
+    """Run F copies of a network side by side from rest.
+
+    Parameters
+    ----------
+    network : Network
+    copies : Copies
+    ext : array_like of float, shape (T, N, F), or (T, N) for the same input to all
+    record_voltage : bool
+        If false, the recording's `voltage` has no ticks, which saves time and memory.
 
     Returns
     -------
@@ -83,12 +103,16 @@ def simulate_copies(network: Network, copies: Copies, ext: ArrayLike, /) -> Reco
         With arrays of shape (T, N, F).
     """
     copies = checked_copies(network, copies)
-    count = len(copies.weight)
-    values = _check_input(ext, (None, len(network.neurons), count), "(ticks, neurons, copies)")
-    spikes = np.zeros(values.shape, dtype=np.uint8)
-    voltage = np.zeros(values.shape)
-    kernels.run_lanes(compile_network(network), copies, values, spikes, voltage)
-    return Recording(spikes.view(np.bool_), voltage)
+    n, count = len(network.neurons), len(copies.weight)
+    if np.ndim(ext) == 2:
+        values = _check_input(ext, (None, n), "(ticks, neurons)")[:, :, np.newaxis]
+    else:
+        values = _check_input(ext, (None, n, count), "(ticks, neurons, copies)")
+    bits = np.zeros((-(-count // kernels.WIDEST), len(values), n), dtype=np.uint32)
+    voltage = np.zeros((len(values) if record_voltage else 0, n, count))
+    driven = np.flatnonzero(values.any(axis=(0, 2)))
+    kernels.run_lanes(compile_network(network), copies, values, driven, bits, voltage)
+    return Recording(unpack(np.moveaxis(bits, 0, -1), count), voltage)
 
 
 def checked_copies(network: Network, copies: Copies, /) -> Copies:
@@ -131,7 +155,6 @@ class Controller:
     ----------
     ext, voltage : ndarray of float64, shape (ticks, N)
         Input and potentials of the last decision.
-    spikes : ndarray of uint8, shape (ticks, N)
 
     Examples
     --------
@@ -160,8 +183,13 @@ class Controller:
         shape = (network.encoder.ticks, len(network.neurons))
         self.ext = np.zeros(shape)
         self.voltage = np.zeros(shape)
-        self.spikes = np.zeros(shape, dtype=np.uint8)
+        self._bits = np.zeros((shape[0], len(self._state.fired)), dtype=np.uint64)
         self._action = np.zeros(1)
+
+    @property
+    def spikes(self) -> NDArray[np.bool_]:
+        """Spikes of the last decision, shape (ticks, N)."""
+        return unpack(self._bits, len(self.network.neurons))
 
     def reset(self) -> None:
         """Go back to rest, as at the start of an episode."""
@@ -188,9 +216,9 @@ class Controller:
             raise wrong("observation", f"shape ({self._size},)", values.shape)
         if not np.isfinite(values).all():
             raise wrong("observation", "finite numbers", observation)
-        kernels.decide(
+        closed_loop.decide(
             self._program, self._state, self._tick, values, self._encode, self._read_out,
-            self._action, self.ext, self.spikes, self.voltage,
+            self._action, self.ext, self._bits, self.voltage,
         )  # fmt: skip
         self._tick += self.network.encoder.ticks  # type: ignore[union-attr]
         return self._action.copy()

@@ -52,7 +52,7 @@ def _parameters(network: Network) -> dict[str, Any]:
     arrays = {
         "al": p.al, "be": p.be, "v_leak": p.v_leak, "v_threshold": p.v_threshold,
         "v_reset": p.v_reset, "v_min": p.v_min, "bias": p.bias,
-        "subtract": p.subtract.astype(int), "refractory": p.refractory,
+        "subtract": network.neurons.reset, "refractory": network.neurons.refractory,
         "pre": s.pre, "post": s.post, "weight": s.weight, "delay": s.delay,
     }  # fmt: skip
     return {"dt": network.dt, **{name: array.tolist() for name, array in arrays.items()}}

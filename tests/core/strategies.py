@@ -34,7 +34,7 @@ VALUES = {
 WEIGHTS = ((0.0, -0.0, 1.0, -1.0, 0.1, 1e100, -1e100, 5e-324), (-2.0, 2.0))
 REFRACTORY = (0, 0, 0, 1, 2, 5, 2**31 - 1)
 # Neurons without these features take a shorter way through the lane kernel.
-PLAIN = {"v_min": -np.inf, "tau_syn": 0.0, "refractory": 0, "reset": "to_value"}
+PLAIN = {"v_leak": 0.0, "v_min": -np.inf, "tau_syn": 0.0, "refractory": 0, "reset": "to_value"}
 DELAYS = (*range(1, 10), *range(1, 10), 63, 64, 65, 70)
 
 
@@ -161,10 +161,12 @@ def _random_values(rng: np.random.Generator, pool: tuple, count: int) -> np.ndar
     )
 
 
-def random_network(rng: np.random.Generator, max_neurons: int = 12) -> Network:
+def random_network(
+    rng: np.random.Generator, max_neurons: int = 12, share_plain: float = 0.4
+) -> Network:
     """One of many: the bulk counterpart of `networks`."""
     count = int(rng.integers(0, max_neurons + 1))
-    plain = rng.random(count) < 0.4
+    plain = rng.random(count) < share_plain
     columns = {name: _random_values(rng, pool, count) for name, pool in VALUES.items()}
     columns["refractory"] = rng.choice(REFRACTORY, count)
     columns["reset"] = rng.choice(RESET_RULES, count)

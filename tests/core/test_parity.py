@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from strategies import (
     JIT,
     LANES,
+    RESET_RULES,
     copy_as_network,
     examples,
     inputs_for,
@@ -25,7 +26,6 @@ from strategies import (
 from neuro import (
     InputError,
     Network,
-    Twin,
     golden_copies,
     kernels,
     simulate,
@@ -98,32 +98,55 @@ def test_thousands_of_networks():
     assert active > 0.7 * count
 
 
-def test_lanes_under_input_that_stays_the_same():
-    """With constant input the lane kernel may skip neurons that are at rest, and no others.
+@pytest.mark.parametrize("count", [1, 8, 9, 32, 33, 70] if JIT else [1, 9, 33])
+@pytest.mark.parametrize("own_thresholds", [False, True])
+@pytest.mark.parametrize("share_plain", [1.0, 0.9])
+def test_every_variant_of_the_lane_kernel(share_plain, own_thresholds, count):
+    """Plain neurons or any, own thresholds or the network's, 8 or 32 lanes, several blocks.
 
-    Driven tick by tick the way the closed loop does it: `idle` is cleared when input changes.
+    Up to 150 neurons, because spikes are gathered 64 neurons at a time; the copies have either
+    inputs of their own or all the same.
     """
-    rng = np.random.default_rng(7)
-    width, lanes = 8, 3
-    for _ in range(500 if JIT else 60):
-        network = random_network(rng)
-        n, copies = len(network.neurons), random_copies(rng, network, lanes)
-        twins = [Twin(copy_as_network(network, copies, f)) for f in range(lanes)]
+    rng = np.random.default_rng([count, own_thresholds, int(10 * share_plain)])
+    seen = 0
+    for _ in range(40 if JIT else 4):
+        network = random_network(rng, 150 if JIT else 70, share_plain)
         program = compile_network(network)
-        x = kernels.new_lanes(program, width)
-        for f in range(lanes):
-            kernels.load_lane(program, x, width, f, copies, f)
-        change = 0
-        for k in range(50):
-            if k == change:
-                ext = np.where(rng.random((n, lanes)) < 0.3, rng.normal(size=(n, lanes)), 0.0)
-                x.ext.reshape(n, width)[:, :lanes] = ext + network.neurons.bias[:, None]
-                x.idle[:] = False
-                change += int(rng.integers(1, 25))
-            kernels.tick_lanes(program, x, width, lanes, k)
-            for f, twin in enumerate(twins):
-                assert x.fired.reshape(n, width)[:, f].tolist() == twin.tick(ext[:, f])
-                assert same_bits(x.v.reshape(n, width)[:, f].copy(), np.array(twin.v))
+        assert program.plain == (share_plain == 1.0 or plain_by_definition(network))
+        copies = random_copies(rng, network, count)
+        if not own_thresholds:
+            copies.v_threshold[:] = network.neurons.v_threshold
+        assert kernels.own_thresholds(program, copies) == (
+            (copies.v_threshold != network.neurons.v_threshold).any()
+        )
+        n, same = len(network.neurons), rng.random() < 0.5
+        ext = rng.normal(0.0, 2.0, (20, n)) * (rng.random((20, n)) < 0.3)
+        each = ext[:, :, None] * (np.ones(count) if same else rng.choice((1.0, 0.7), count))
+        result = simulate_copies(network, copies, ext if same else each)
+        for f in rng.choice(count, min(count, 5), replace=False):
+            spikes, voltage = simulate_twin(copy_as_network(network, copies, f), each[:, :, f])
+            assert np.array_equal(result.spikes[:, :, f], spikes)
+            assert same_bits(result.voltage[:, :, f].copy(), voltage)
+            seen += int(spikes.sum())
+    assert seen > 100
+
+
+def plain_by_definition(network):
+    n = network.neurons
+    odd = (n.tau_syn > 0) | (n.v_leak != 0) | (n.v_min > -np.inf) | (n.refractory > 0)
+    return not (odd | (n.reset == RESET_RULES.index("subtract"))).any()
+
+
+def test_voltage_need_not_be_recorded():
+    network = Network.build(3, [(0, 1, 1.0, 1), (1, 2, 1.0, 2)])
+    ext = np.eye(5, 3)
+    full, lean = simulate(network, ext), simulate(network, ext, record_voltage=False)
+    assert np.array_equal(full.spikes, lean.spikes)
+    assert lean.voltage.shape == (0, 3)
+    copies = golden_copies(network, 2)
+    lean = simulate_copies(network, copies, ext, record_voltage=False)
+    assert np.array_equal(lean.spikes, np.repeat(full.spikes[:, :, None], 2, axis=2))
+    assert lean.voltage.shape == (0, 3, 2)
 
 
 def run_all(network, ext):
