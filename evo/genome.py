@@ -108,9 +108,9 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
     def index(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         return order[np.searchsorted(ranked, keys)].astype(np.int64)
 
-    graded = np.isin(genome.pre, space.channel_keys)
-    channel = {int(k): c for c, k in enumerate(space.channel_keys)}
-    between = ~graded
+    channels = dict(zip(space.channel_keys.tolist(), range(len(space.channel_keys)), strict=True))
+    channel = np.array([channels.get(k, -1) for k in genome.pre.tolist()], dtype=np.int64)
+    graded, between = channel >= 0, channel < 0
     inputs = len(space.input_keys)
     return Network.build(
         {
@@ -130,12 +130,12 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
             "delay": genome.delay[between],
         },
         input_synapses={
-            "channel": [channel[int(k)] for k in genome.pre[graded]],
+            "channel": channel[graded],
             "post": index(genome.post[graded]),
             "weight": genome.weight[graded],
         },
-        inputs=list(range(inputs)),
-        outputs=list(range(inputs, space.fixed)),
+        inputs=np.arange(inputs),
+        outputs=np.arange(inputs, space.fixed),
         dt=space.dt,
         encoder=space.encoder,
         readout=space.readout,

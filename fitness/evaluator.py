@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.objectives import OBJECTIVES, Measurement, Objective, parse_aggregate
-from fitness.rollout import play
+from fitness.rollout import play_all
 from fitness.tasks import Task, episode_seeds
 from neuro import Network, prune
 from neuro.faults import Fault, FaultRound, Gaussian, inject
@@ -105,51 +104,43 @@ class Evaluator:
         epoch : int
             Every epoch has starts and faults of its own.
         """
-        draws = self._draw(epoch)
-
-        def measure(network: Network) -> tuple[list[float], float, int]:
-            measured, violation, steps = self._play(prune(network), draws)
-            return [o.measure(measured) for o in self.objectives], violation, steps
-
-        if self.workers > 1 and len(networks) > 1:
-            with ThreadPoolExecutor(self.workers) as pool:
-                results = list(pool.map(measure, networks))
-        else:
-            results = [measure(network) for network in networks]
-        columns = len(self.objectives)
-        return Batch(
-            np.array([r[0] for r in results], dtype=np.float64).reshape(len(results), columns),
-            np.array([r[1] for r in results], dtype=np.float64),
-            sum(r[2] for r in results),
-        )
+        measured, violation, steps = self._play([prune(n) for n in networks], epoch)
+        objectives = [[o.measure(m) for o in self.objectives] for m in measured]
+        shape = (len(networks), len(self.objectives))
+        return Batch(np.array(objectives, dtype=np.float64).reshape(shape), violation, steps)
 
     def measure(self, network: Network, epoch: int = 0, /) -> Measurement:
         """Measure one network and keep every score."""
-        return self._play(prune(network), self._draw(epoch))[0]
-
-    def _draw(self, epoch: int) -> tuple[NDArray[np.float64], int]:
-        """Initial states and the seed of the faults."""
-        name = f"{self.purpose} {epoch}" if epoch else self.purpose
-        starts = self.task.starts(episode_seeds(self.seed, name, self.starts))
-        return starts, episode_seeds(self.seed, f"{name} faults", 1)[0]
+        return self._play([prune(network)], epoch)[0][0]
 
     def _play(
-        self, network: Network, draws: tuple[NDArray[np.float64], int]
-    ) -> tuple[Measurement, float, int]:
-        starts, fault_seed = draws
-        golden = play(network, self.task, starts)
-        violation = max(0.0, self.feasible - float(self.task.fraction(golden.scores.mean())))
-        faulty, steps = None, int(golden.steps.sum())
-        if self.draws and violation == 0.0:
+        self, networks: Sequence[Network], epoch: int
+    ) -> tuple[list[Measurement], NDArray[np.float64], int]:
+        """Play golden episodes with all networks and faulty ones with those that pass."""
+        name = f"{self.purpose} {epoch}" if epoch else self.purpose
+        starts = self.task.starts(episode_seeds(self.seed, name, self.starts))
+        golden = play_all(networks, self.task, starts, workers=self.workers)
+        fraction = self.task.fraction(golden.scores.mean(axis=1))
+        violation = np.maximum(0.0, self.feasible - fraction)
+        steps = int(golden.steps.sum())
+        faulty: dict[int, NDArray[np.float64]] = {}
+        if self.draws:
+            passing = np.flatnonzero(violation == 0.0).tolist()
             numbers = np.arange(self.draws)
-            struck = play(
-                network,
+            seed = episode_seeds(self.seed, f"{name} faults", 1)[0]
+            struck = play_all(
+                [networks[m] for m in passing],
                 self.task,
                 starts,
-                copies=inject(network, self.faults, fault_seed, numbers),
+                copies=[inject(networks[m], self.faults, seed, numbers) for m in passing],
                 copy_of=numbers,
                 start_of=numbers % self.starts,
+                workers=self.workers,
             )
-            faulty, steps = struck.scores, steps + int(struck.steps.sum())
-        measured = Measurement(network, self.task, golden.scores, faulty, self.aggregate)
+            faulty = dict(zip(passing, struck.scores, strict=True))
+            steps += int(struck.steps.sum())
+        measured = [
+            Measurement(network, self.task, golden.scores[m], faulty.get(m), self.aggregate)
+            for m, network in enumerate(networks)
+        ]
         return measured, violation, steps

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from fitness.tasks import Task
 from neuro import Encoder, Network, Readout, closed_loop
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
-from neuro.program import compile_network
+from neuro.program import Batch, compile_batch
 from neuro.simulate import checked_copies, golden_copies
 
 
@@ -96,23 +98,87 @@ def play(
     >>> play(network, task, task.starts([1, 2, 3])).scores
     array([10.,  9.,  9.])
     """
-    encoder, readout = check_fit(network, task)
     copies = golden_copies(network) if copies is None else checked_copies(network, copies)
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
-    copy_of = _checked_jobs(copy_of, "copy_of", len(copies.weight), len(start_of))
-    start_of = _checked_jobs(start_of, "start_of", len(starts), len(start_of))
+    played = play_all(
+        [network], task, starts, copies=[copies], copy_of=copy_of, start_of=start_of
+    )  # fmt: skip
+    return Episodes(played.scores[0], played.steps[0])
+
+
+def play_all(
+    networks: Sequence[Network],
+    task: Task,
+    starts: NDArray[np.float64],
+    /,
+    *,
+    copies: Sequence[Copies] | None = None,
+    copy_of: NDArray[np.int64] | None = None,
+    start_of: NDArray[np.int64] | None = None,
+    workers: int = 1,
+) -> Episodes:
+    """Let each of M networks play the same J episodes: one kernel call for each worker.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+    task : Task
+    starts : ndarray of float64, shape (S, D)
+    copies : sequence of Copies, optional
+        Of each network, equally many and fitting it; the networks themselves if left out.
+    copy_of, start_of : ndarray of int64, shape (J,), optional
+        As in `play`.
+    workers : int
+        Threads; a network is played by one of them, and which one makes no difference.
+
+    Returns
+    -------
+    Episodes
+        With arrays of shape (M, J).
+    """
     if starts.ndim != 2 or starts.shape[1] != task.state_size:
         raise wrong("starts", f"shape (any, {task.state_size})", starts.shape)
     starts = np.ascontiguousarray(starts, dtype=np.float64)
-    returns = np.zeros(len(copy_of))
-    steps = np.zeros(len(copy_of), dtype=np.int64)
-    closed_loop.roll_out(
-        compile_network(network), copies, copy_of, start_of, starts, task.max_steps,
-        encoder.kernel, readout.kernel, task.observe, task.step,
-        len(task.observations), 1, returns, steps,
-    )  # fmt: skip
-    return Episodes(returns, steps)
+    each = len(copies[0].weight) if copies else 1
+    start_of = np.arange(len(starts)) if start_of is None else start_of
+    copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
+    if networks:
+        copy_of = _checked_jobs(copy_of, "copy_of", each, len(start_of))
+        start_of = _checked_jobs(start_of, "start_of", len(starts), len(start_of))
+
+    scores = np.zeros((len(networks), len(copy_of)))
+    steps = np.zeros((len(networks), len(copy_of)), dtype=np.int64)
+    # Kernels are handed one encoder and one readout: networks that differ in these come apart.
+    groups: dict[tuple[int, int], list[int]] = {}
+    for m, network in enumerate(networks):
+        encoder, readout = check_fit(network, task)
+        groups.setdefault((id(encoder.kernel), id(readout.kernel)), []).append(m)
+    for members in groups.values():
+        batch = compile_batch([networks[m] for m in members])
+        encoder, readout = networks[members[0]].encoder, networks[members[0]].readout
+        group_scores, group_steps = scores[members], steps[members]
+        arguments = (
+            batch, _joined(copies, members, batch), copy_of, start_of, starts, task.max_steps,
+            encoder.kernel, readout.kernel, task.observe, task.step, len(task.observations), 1,
+            np.zeros(1, dtype=np.int64), group_scores, group_steps,
+        )  # fmt: skip
+        threads = min(workers, len(members))
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [
+                pool.submit(closed_loop.roll_out_batch, *arguments) for _ in range(threads)
+            ]:
+                done.result()
+        scores[members], steps[members] = group_scores, group_steps
+    return Episodes(scores, steps)
+
+
+def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -> Copies:
+    """Lay the copies of several networks one after another."""
+    if copies is None:
+        return Copies(batch.weight, batch.in_weight, batch.neurons[2])
+    parts = zip(*(copies[m] for m in members), strict=True)
+    return Copies(*(np.concatenate([array.ravel() for array in part]) for part in parts))
 
 
 def _checked_jobs(jobs: NDArray[np.int64], name: str, below: int, count: int) -> NDArray[np.int64]:

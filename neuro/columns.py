@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ LARGEST = 2**63 - 1
 MAX_DELAY = 4096
 MAX_REFRACTORY = 2**31 - 1
 RESET_RULES = ("to_value", "subtract")
+
+
+_DTYPES = {"float": np.float64, "integer": np.int64, "key": np.uint64, "choice": np.int8}
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,7 @@ class Column:
 
     @property
     def dtype(self) -> type:
-        return {"float": np.float64, "integer": np.int64, "key": np.uint64, "choice": np.int8}[
-            self.kind
-        ]
+        return _DTYPES[self.kind]
 
     @property
     def expected(self) -> str:
@@ -175,29 +177,36 @@ def _check_array(column: Column, array: NDArray[Any], where: str) -> None:
     if column.kind == "choice":
         good = (array >= 0) & (array < len(column.choices))
     else:
-        good = (array >= column.low) & (array <= column.high)
-        if column.kind == "float":
-            good &= np.isfinite(array)
-            if column.infinity:
-                good |= array == column.infinity
+        good = (array >= column.low) & (array <= column.high)  # false for NaN
+        if column.infinity:
+            good |= array == column.infinity
     if not good.all():
         index = int(np.argmin(good))
         raise wrong(f"{where}[{index}]", column.expected, array[index].item())
 
 
 def check_table(
-    columns: Mapping[str, Column], table: Mapping[str, Any], name: str
+    columns: Mapping[str, Column],
+    table: Mapping[str, Any],
+    name: str,
+    known: Mapping[str, NDArray[Any]] = MappingProxyType({}),
 ) -> dict[str, NDArray[Any]]:
-    """Check a table of columns: all present, none unknown, equal lengths, every value legal."""
+    """Check a table of columns: all present, none unknown, equal lengths, every value legal.
+
+    The columns in `known` come in addition; they have been checked and have the right length.
+    """
     if not isinstance(table, Mapping):
         raise wrong(name, f"a table with the columns {', '.join(columns)}", table)
     for unknown in table.keys() - columns.keys():
         raise InputError(
             f"{name}.{unknown}: unknown column; expected the columns {', '.join(columns)}"
         )
-    for missing in [c for c in columns if c not in table]:
+    for missing in [c for c in columns if c not in table and c not in known]:
         raise InputError(f"{name}.{missing}: the column is missing")
-    checked = {c: check_column(columns[c], table[c], f"{name}.{c}") for c in columns}
+    checked = {
+        c: known[c] if c in known else check_column(columns[c], table[c], f"{name}.{c}")
+        for c in columns
+    }
     first = next(iter(columns))
     for c, array in checked.items():
         if len(array) != len(checked[first]):

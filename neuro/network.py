@@ -168,8 +168,8 @@ class Network:
             raise wrong("encoder", "an Encoder or None", encoder)
         if readout is not None and not isinstance(readout, Readout):
             raise wrong("readout", "a Readout or None", readout)
-        columns = _fill_neurons(neurons)
-        table = check_table(NEURON_COLUMNS, columns, "neurons")
+        columns, constant = _fill_neurons(neurons)
+        table = check_table(NEURON_COLUMNS, columns, "neurons", constant)
         count = len(table["key"])
         syn = check_table(
             SYNAPSE_COLUMNS, _as_columns(synapses, SYNAPSE_COLUMNS, "synapses"), "synapses"
@@ -240,9 +240,9 @@ class Network:
         """
         key, s, i = self.neurons.key, self.synapses, self.input_synapses
         rank = np.zeros(len(s), dtype=np.uint64)
-        for e in range(1, len(s)):
-            if s.pre[e] == s.pre[e - 1] and s.post[e] == s.post[e - 1]:
-                rank[e] = rank[e - 1] + np.uint64(1)
+        parallel = (s.pre[1:] == s.pre[:-1]) & (s.post[1:] == s.post[:-1])
+        for e in np.flatnonzero(parallel).tolist():
+            rank[e + 1] = rank[e] + np.uint64(1)
         return np.concatenate(
             [
                 hash_words(hash_text("synapse"), key[s.pre], key[s.post], rank),
@@ -271,8 +271,13 @@ def _check_provenance(provenance: Any) -> None:
         raise InputError(f"provenance: expected what JSON can hold: {error}") from None
 
 
-def _fill_neurons(neurons: int | Mapping[str, Any]) -> dict[str, Any]:
-    """Repeat scalars, add defaults and number the keys."""
+def _fill_neurons(
+    neurons: int | Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Add defaults and number the keys; return columns to check, and those that are constant.
+
+    A constant is checked once, not once for each neuron: networks are built by the thousand.
+    """
     if isinstance(neurons, Mapping):
         given = dict(neurons)
         sized: list[Any] = [v for v in given.values() if np.iterable(v) and not isinstance(v, str)]
@@ -283,11 +288,15 @@ def _fill_neurons(neurons: int | Mapping[str, Any]) -> dict[str, Any]:
         count = check_value(Column("integer", "", 0, 2**31), neurons, "neurons")
         given = {}
     columns = {**NEURON_DEFAULTS, **given}
-    columns.setdefault("key", list(range(1, count + 1)))
-    return {
-        name: value if np.iterable(value) and not isinstance(value, str) else [value] * count
-        for name, value in columns.items()
-    }
+    columns.setdefault("key", np.arange(1, count + 1, dtype=np.uint64))
+    constant = {}
+    for name, column in NEURON_COLUMNS.items():
+        value = columns[name]
+        if not np.iterable(value) or isinstance(value, str):
+            checked = check_value(column, columns.pop(name), f"neurons.{name}[0]")
+            constant[name] = np.full(count, checked, dtype=column.dtype)
+            constant[name].setflags(write=False)
+    return columns, constant
 
 
 def _as_columns(table: Any, columns: Mapping[str, Column], name: str) -> Any:
@@ -311,8 +320,11 @@ def _check_index(values: NDArray[np.int64], count: int, where: str, of: str) -> 
 
 
 def _check_unique(values: NDArray[Any], where: str) -> None:
+    listed = values.tolist()
+    if len(set(listed)) == len(listed):
+        return
     first: dict[int, int] = {}
-    for i, value in enumerate(values.tolist()):
+    for i, value in enumerate(listed):
         if value in first:
             raise InputError(
                 f"{where}[{i}]: expected distinct values, got that of [{first[value]}]"
@@ -323,6 +335,8 @@ def _check_unique(values: NDArray[Any], where: str) -> None:
 def _sorted(
     table: dict[str, NDArray[Any]], by: tuple[str, ...], name: str
 ) -> dict[str, NDArray[Any]]:
+    if len(table[by[0]]) == 0:
+        return table
     order = np.lexsort([table[c] for c in reversed(by)])
     result = {}
     for c, values in table.items():

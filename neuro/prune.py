@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,16 +31,9 @@ def prune(network: Network, /) -> Network:
     n, s, i = network.neurons, network.synapses, network.input_synapses
     # A floor above rest moves the potential from the first tick on.
     spontaneous = (n.bias != 0) | (n.v_leak >= n.v_threshold) | (n.v_min > n.v_leak)
-    graph = nx.DiGraph()
-    graph.add_nodes_from(["source", "sink"])
-    graph.add_edges_from(zip(s.pre.tolist(), s.post.tolist(), strict=True))
-    starts = [*network.inputs.tolist(), *i.post.tolist(), *np.flatnonzero(spontaneous).tolist()]
-    graph.add_edges_from(("source", j) for j in starts)
-    graph.add_edges_from((j, "sink") for j in network.outputs.tolist())
-    on_path = (nx.descendants(graph, "source") & nx.ancestors(graph, "sink")) - {"source", "sink"}
-
-    used = np.zeros(len(n), dtype=bool)
-    used[list(on_path)] = True
+    sources, sinks = spontaneous, np.zeros(len(n), dtype=bool)
+    sources[network.inputs] = sources[i.post] = sinks[network.outputs] = True
+    used = _reached(sources, s.pre, s.post) & _reached(sinks, s.post, s.pre)
     kept = used.copy()
     kept[network.inputs] = kept[network.outputs] = True
     if kept.all() and used[s.pre].all() and used[s.post].all() and used[i.post].all():
@@ -66,3 +58,15 @@ def prune(network: Network, /) -> Network:
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     array.setflags(write=False)
     return array
+
+
+def _reached(
+    begin: NDArray[np.bool_], source: NDArray[np.int64], target: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which neurons can be reached along synapses: a step for all at a time, until no more."""
+    reached, count = begin, -1
+    while np.count_nonzero(reached) != count:
+        count = np.count_nonzero(reached)
+        reached = reached.copy()
+        reached[target[reached[source]]] = True
+    return reached
