@@ -2,14 +2,15 @@
 
 from fitness.campaign import Campaign, Outcome
 from fitness.evaluator import Batch, Evaluator
-from fitness.gymnasium import play_gymnasium
+from fitness.gymnasium import play_environment, play_gymnasium
 from fitness.objectives import OBJECTIVES, Measurement, Objective, aggregate_scores
 from fitness.record import EpisodeRecording, record_episode
-from fitness.rollout import Episodes, check_fit, play
+from fitness.rollout import Episodes, check_fit, play, play_all
 from fitness.tasks import TASKS, Task, episode_seeds, find_task
 
 __all__ = [
     "OBJECTIVES", "TASKS", "Batch", "Campaign", "EpisodeRecording", "Episodes", "Evaluator",
     "Measurement", "Objective", "Outcome", "Task", "aggregate_scores", "check_fit",
-    "episode_seeds", "find_task", "play", "play_gymnasium", "record_episode",
+    "episode_seeds", "find_task", "play", "play_all", "play_environment", "play_gymnasium",
+    "record_episode",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,19 +40,25 @@ def check_fit(network: Network, task: Task, /) -> tuple[Encoder, Readout]:
     InputError
         It has no encoder or readout, or sees or does something else.
     """
+    return check_wiring(network, task.name, len(task.observations), task.actions)
+
+
+def check_wiring(
+    network: Network, name: str, observations: int, actions: int, /
+) -> tuple[Encoder, Readout]:
+    """Make sure that a network sees and does as many things as what is called `name`."""
     encoder, readout = network.encoder, network.readout
     if encoder is None or readout is None:
         missing = "encoder" if encoder is None else "readout"
-        raise InputError(f"network.{missing}: expected one to play {task.name}, got none")
-    if encoder.observations != len(task.observations):
+        raise InputError(f"network.{missing}: expected one to play {name}, got none")
+    if encoder.observations != observations:
         raise wrong(
-            "network.encoder", f"{len(task.observations)} observations as in {task.name}",
-            encoder.observations,
-        )  # fmt: skip
-    wanted = readout.outputs(task.actions)
+            "network.encoder", f"{observations} observations as in {name}", encoder.observations
+        )
+    wanted = readout.outputs(actions)
     if len(network.outputs) != wanted:
         raise wrong(
-            "network.outputs", f"{wanted} neurons for the {task.actions} actions of {task.name}",
+            "network.outputs", f"{wanted} neurons for the {actions} actions of {name}",
             len(network.outputs),
         )  # fmt: skip
     return encoder, readout
@@ -144,31 +150,33 @@ def play_all(
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
     if networks:
-        copy_of = _checked_jobs(copy_of, "copy_of", each, len(start_of))
-        start_of = _checked_jobs(start_of, "start_of", len(starts), len(start_of))
+        copy_of = checked_jobs(copy_of, "copy_of", each, len(start_of))
+        start_of = checked_jobs(start_of, "start_of", len(starts), len(start_of))
 
     scores = np.zeros((len(networks), len(copy_of)))
     steps = np.zeros((len(networks), len(copy_of)), dtype=np.int64)
     # Kernels are handed one encoder and one readout: networks that differ in these come apart.
+    wired = [check_fit(network, task) for network in networks]
     groups: dict[tuple[int, int], list[int]] = {}
-    for m, network in enumerate(networks):
-        encoder, readout = check_fit(network, task)
+    for m, (encoder, readout) in enumerate(wired):
         groups.setdefault((id(encoder.kernel), id(readout.kernel)), []).append(m)
     for members in groups.values():
         batch = compile_batch([networks[m] for m in members])
-        encoder, readout = networks[members[0]].encoder, networks[members[0]].readout
+        encoder, readout = wired[members[0]]
         group_scores, group_steps = scores[members], steps[members]
-        arguments = (
+        arguments: tuple[Any, ...] = (
             batch, _joined(copies, members, batch), copy_of, start_of, starts, task.max_steps,
             encoder.kernel, readout.kernel, task.observe, task.step, len(task.observations), 1,
             np.zeros(1, dtype=np.int64), group_scores, group_steps,
         )  # fmt: skip
         threads = min(workers, len(members))
         with ThreadPoolExecutor(threads) as pool:
-            for done in [
-                pool.submit(closed_loop.roll_out_batch, *arguments) for _ in range(threads)
-            ]:
-                done.result()
+            others = [
+                pool.submit(closed_loop.roll_out_batch, *arguments) for _ in range(threads - 1)
+            ]
+            closed_loop.roll_out_batch(*arguments)
+            for other in others:
+                other.result()
         scores[members], steps[members] = group_scores, group_steps
     return Episodes(scores, steps)
 
@@ -181,7 +189,7 @@ def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -
     return Copies(*(np.concatenate([array.ravel() for array in part]) for part in parts))
 
 
-def _checked_jobs(jobs: NDArray[np.int64], name: str, below: int, count: int) -> NDArray[np.int64]:
+def checked_jobs(jobs: NDArray[np.int64], name: str, below: int, count: int) -> NDArray[np.int64]:
     """Make sure that jobs exist; the kernel checks no bounds."""
     checked = np.ascontiguousarray(jobs, dtype=np.int64)
     if checked.shape != (count,):

@@ -3,6 +3,7 @@
 Knows nothing of tasks or evolution.
 """
 
+from neuro.controller import Controller, LaneController
 from neuro.encoders import ENCODERS, Current, Encoder, FlipFlop
 from neuro.errors import InputError
 from neuro.network import Network, same_network
@@ -10,7 +11,6 @@ from neuro.network_file import load, save
 from neuro.prune import prune
 from neuro.readouts import READOUTS, Readout, WinnerTakesAll
 from neuro.simulate import (
-    Controller,
     Recording,
     golden_copies,
     simulate,
@@ -20,6 +20,7 @@ from neuro.twin import Twin, simulate_twin
 
 __all__ = [
     "ENCODERS", "READOUTS", "Controller", "Current", "Encoder", "FlipFlop", "InputError",
-    "Network", "Readout", "Recording", "Twin", "WinnerTakesAll", "golden_copies", "load", "prune",
-    "same_network", "save", "simulate", "simulate_copies", "simulate_twin",
+    "LaneController", "Network", "Readout", "Recording", "Twin", "WinnerTakesAll",
+    "golden_copies", "load", "prune", "same_network", "save", "simulate", "simulate_copies",
+    "simulate_twin",
 ]  # fmt: skip

@@ -190,6 +190,13 @@ def decide_lanes(p, x, ports, stride, active, own, start, encode, read_out):
 
 
 @kernel
+def decide_together(p, x, ports, stride, active, own, start, encode, read_out):
+    """One decision of the first `active` lanes, for callers outside of kernels."""
+    p, x, ports = borrow(p), borrow(x), borrow(ports)
+    decide_lanes(p, x, ports, stride, active, own, start, encode, read_out)
+
+
+@kernel
 def roll_out(
     p, copies, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
     observations, actions, returns, steps,

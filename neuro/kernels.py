@@ -24,7 +24,7 @@ WIDEST = 32
 
 @kernel
 def aligned(count):
-    """Allocate `count` zeros that begin a cache line: vectors that straddle two take twice as long."""
+    """Allocate zeros that begin a cache line: vectors that straddle two take twice as long."""
     spare = np.zeros(count + 8)
     skip = (-spare.ctypes.data % 64) // 8
     return spare[skip : skip + count]
@@ -115,15 +115,16 @@ def new_state(p: Program) -> State:
     m = (n + 7) // 8 * 8
 
     def pad(values: NDArray[np.float64], fill: float = 0.0) -> NDArray[np.float64]:
-        padded = aligned(m)
+        padded: NDArray[np.float64] = aligned(m)
         padded[:n], padded[n:] = values, fill
         return padded
 
+    first, target = targets(p, m)
     return State(
         pad(p.v_leak), aligned(m), aligned(m), pad(p.bias), aligned(m * p.ring),
         np.zeros((m + 63) // 64, dtype=np.uint64),
         pad(p.al), pad(p.be), pad(p.v_leak), pad(p.v_threshold, np.inf), pad(p.v_reset),
-        pad(p.v_min, -np.inf), pad(p.refractory), pad(p.subtract), *targets(p, m), p.weight,
+        pad(p.v_min, -np.inf), pad(p.refractory), pad(p.subtract), first, target, p.weight,
     )  # fmt: skip
 
 

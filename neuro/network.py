@@ -289,7 +289,7 @@ def _fill_neurons(
         given = {}
     columns = {**NEURON_DEFAULTS, **given}
     columns.setdefault("key", np.arange(1, count + 1, dtype=np.uint64))
-    constant = {}
+    constant: dict[str, NDArray[Any]] = {}
     for name, column in NEURON_COLUMNS.items():
         value = columns[name]
         if not np.iterable(value) or isinstance(value, str):

@@ -205,7 +205,7 @@ program_of = kernel(_program_of)
 
 def compile_network(network: Network, /) -> Program:
     """Flatten one network for the kernels."""
-    return _program_of(compile_batch([network]), 0)
+    return Program(*_program_of(compile_batch([network]), 0))
 
 
 _NONE = np.empty(0, dtype=np.int64)

@@ -64,9 +64,9 @@ def _reached(
     begin: NDArray[np.bool_], source: NDArray[np.int64], target: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Which neurons can be reached along synapses: a step for all at a time, until no more."""
-    reached, count = begin, -1
-    while np.count_nonzero(reached) != count:
-        count = np.count_nonzero(reached)
-        reached = reached.copy()
-        reached[target[reached[source]]] = True
-    return reached
+    while True:
+        further = begin.copy()
+        further[target[begin[source]]] = True
+        if np.array_equal(further, begin):
+            return begin
+        begin = further

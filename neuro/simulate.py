@@ -1,4 +1,4 @@
-"""Running networks: open loop on given input, or as a controller, decision by decision."""
+"""Running networks open loop, on given input."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro import closed_loop, kernels
+from neuro import kernels
 from neuro.columns import LIMIT
-from neuro.errors import InputError, wrong
+from neuro.errors import wrong
 from neuro.kernels import Copies
 from neuro.network import Network
 from neuro.program import compile_network
@@ -146,79 +146,3 @@ def _check_input(ext: ArrayLike, shape: tuple[int | None, ...], names: str) -> N
     if not good.all():
         raise wrong("ext", f"finite numbers of magnitude at most {LIMIT:g}", values[~good][0])
     return values
-
-
-class Controller:
-    """A network in use: observation in, action out, state kept between decisions.
-
-    Attributes
-    ----------
-    ext, voltage : ndarray of float64, shape (ticks, N)
-        Input and potentials of the last decision.
-
-    Examples
-    --------
-    Fire the second output whenever the value is positive:
-
-    >>> from neuro import Network, Controller, FlipFlop, WinnerTakesAll
-    >>> network = Network.build(
-    ...     4, [(1, 3, 1.0, 1)], inputs=[0, 1], outputs=[2, 3],
-    ...     encoder=FlipFlop(scale=[1.0]), readout=WinnerTakesAll())
-    >>> controller = Controller(network)
-    >>> float(controller.act([0.5])[0]), float(controller.act([-0.5])[0])
-    (1.0, 0.0)
-    """
-
-    def __init__(self, network: Network, /) -> None:
-        if network.encoder is None or network.readout is None:
-            missing = "encoder" if network.encoder is None else "readout"
-            raise InputError(f"network.{missing}: expected one, got none: it cannot control")
-        self.network = network
-        self._encode = network.encoder.kernel
-        self._read_out = network.readout.kernel
-        self._size = network.encoder.observations
-        self._program = compile_network(network)
-        self._state = kernels.new_state(self._program)
-        self._tick = 0
-        shape = (network.encoder.ticks, len(network.neurons))
-        self.ext = np.zeros(shape)
-        self.voltage = np.zeros(shape)
-        self._bits = np.zeros((shape[0], len(self._state.fired)), dtype=np.uint64)
-        self._action = np.zeros(1)
-
-    @property
-    def spikes(self) -> NDArray[np.bool_]:
-        """Spikes of the last decision, shape (ticks, N)."""
-        return unpack(self._bits, len(self.network.neurons))
-
-    def reset(self) -> None:
-        """Go back to rest, as at the start of an episode."""
-        kernels.reset_state(self._program, self._state)
-        self._tick = 0
-
-    def act(self, observation: ArrayLike, /) -> NDArray[np.float64]:
-        """Take one decision.
-
-        Parameters
-        ----------
-        observation : array_like of float, shape (observations,)
-
-        Returns
-        -------
-        ndarray of float64
-            The action; for discrete actions its index, as a float.
-        """
-        try:
-            values = np.array(observation, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise wrong("observation", f"{self._size} numbers", observation) from None
-        if values.shape != (self._size,):
-            raise wrong("observation", f"shape ({self._size},)", values.shape)
-        if not np.isfinite(values).all():
-            raise wrong("observation", "finite numbers", observation)
-        closed_loop.decide(
-            self._program, self._state, self._tick, values, self._encode, self._read_out,
-            self._action, self.ext, self._bits, self.voltage,
-        )  # fmt: skip
-        self._tick += self.network.encoder.ticks  # type: ignore[union-attr]
-        return self._action.copy()

@@ -49,7 +49,7 @@ class Parity(NamedTuple):
 def _parameters(network: Network) -> dict[str, Any]:
     """Collect what the runner's `build` needs, as plain lists."""
     p, s = compile_network(network), network.synapses
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "al": p.al, "be": p.be, "v_leak": p.v_leak, "v_threshold": p.v_threshold,
         "v_reset": p.v_reset, "v_min": p.v_min, "bias": p.bias,
         "subtract": network.neurons.reset, "refractory": network.neurons.refractory,
