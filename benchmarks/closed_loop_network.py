@@ -10,12 +10,17 @@ from neuro import Current, Network, WinnerTakesAll
 
 INPUT_FAN_OUT = 10
 INPUT_WEIGHTS = (-0.2, 0.2)
-DRIVE = (0.1, 0.3)  # of the channel that is always 1: it keeps some 5 % of 50 neurons firing
+DRIVE = (0.1, 0.3)  # of the channel that is always 1: it keeps some 7 % of 50 neurons firing
+GAIN = 0.7
 OUTPUTS = 2
+LEAN = (0.1, 0.3, 1.0, 1.0)  # push to where the pole leans and falls: it stays up
 
 
 def closed_loop_network(neurons: int, ticks: int = 10, seed: int = 1) -> Network:
-    """Draw a network of at least 10 leaky neurons; the last two are its outputs.
+    """Draw a network of at least 12 leaky neurons; the last two are its outputs.
+
+    The others are wired at random and keep firing, but lead to no output: those hear of the
+    pole alone, so that episodes are as long as those of evolved networks.
 
     Parameters
     ----------
@@ -27,23 +32,24 @@ def closed_loop_network(neurons: int, ticks: int = 10, seed: int = 1) -> Network
     task = TASKS["cartpole"]
     encoder = Current(scale=task.scale, ticks=ticks)
     rng = np.random.default_rng(seed)
-    pairs = rng.choice(neurons * neurons, size=FAN_OUT * neurons, replace=False)
+    hidden = neurons - OUTPUTS
+    pairs = rng.choice(neurons * hidden, size=FAN_OUT * neurons, replace=False)
     channels = encoder.channels
-    posts = [rng.choice(neurons, size=INPUT_FAN_OUT, replace=False) for _ in range(channels)]
+    posts = [rng.choice(hidden, size=INPUT_FAN_OUT, replace=False) for _ in range(channels)]
     weights = rng.uniform(*INPUT_WEIGHTS, (channels, INPUT_FAN_OUT))
     weights[-1] = rng.uniform(*DRIVE, INPUT_FAN_OUT)
     return Network.build(
         {"tau_mem": [TAU_MEM] * neurons},
         {
-            "pre": pairs // neurons,
-            "post": pairs % neurons,
-            "weight": rng.uniform(*WEIGHTS, len(pairs)),
+            "pre": pairs // hidden,
+            "post": pairs % hidden,
+            "weight": GAIN * rng.uniform(*WEIGHTS, len(pairs)),
             "delay": rng.integers(1, LONGEST_DELAY + 1, len(pairs)),
         },
         input_synapses={
-            "channel": np.repeat(np.arange(channels), INPUT_FAN_OUT),
-            "post": np.concatenate(posts),
-            "weight": weights.ravel(),
+            "channel": np.concatenate([np.repeat(np.arange(channels), INPUT_FAN_OUT), range(4)]),
+            "post": np.concatenate([*posts, [neurons - 1] * 4]),
+            "weight": np.concatenate([weights.ravel(), LEAN]),
         },
         outputs=range(neurons - OUTPUTS, neurons),
         encoder=encoder,

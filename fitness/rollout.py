@@ -171,10 +171,8 @@ def play_all(
         )  # fmt: skip
         threads = min(workers, len(members))
         with ThreadPoolExecutor(threads) as pool:
-            others = [
-                pool.submit(closed_loop.roll_out_batch, *arguments) for _ in range(threads - 1)
-            ]
-            closed_loop.roll_out_batch(*arguments)
+            others = [pool.submit(closed_loop.roll_out, *arguments) for _ in range(threads - 1)]
+            closed_loop.roll_out(*arguments)
             for other in others:
                 other.result()
         scores[members], steps[members] = group_scores, group_steps

@@ -129,7 +129,7 @@ def encode_lanes(p, ports, stride, active, encode):
                 ports.any_pulse[c * words + w] |= pulses
 
 
-@inlined
+@kernel
 def run_decision(p, x, ports, stride, active, own, start, lanes):
     """Run the ticks of one decision and count the outputs' spikes."""
     n, words = len(p.al), (p.ticks + 63) // 64
@@ -197,47 +197,11 @@ def decide_together(p, x, ports, stride, active, own, start, encode, read_out):
 
 
 @kernel
-def roll_out(
-    p, copies, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
-    observations, actions, returns, steps,
-):  # fmt: skip
-    """Play whole episodes in closed loop: one job per lane, a free lane takes the next job.
-
-    Parameters
-    ----------
-    p : Program
-    copies : Copies
-    copy_of, start_of : ndarray of int64, shape (J,)
-        Which copy plays from which start in each job.
-    starts : ndarray of float64, shape (S, D)
-        Initial states of the plant.
-    max_steps : int
-        Decisions after which an episode is cut off.
-    encode, read_out, observe, step : KernelFunction
-        The encoder's and readout's kernels and the plant; see `neuro.jit`.
-    observations, actions : int
-        Numbers of values.
-    returns : ndarray of float64, shape (J,)
-        Filled with the sum of rewards of each job.
-    steps : ndarray of int64, shape (J,)
-        Filled with its number of decisions.
-    """
-    stride = 8 if len(copy_of) <= 8 else WIDEST
-    x = new_lanes(p, stride)
-    ports = new_ports(p, x, stride, observations, actions)
-    state = np.zeros((stride, starts.shape[1]))
-    play(
-        p, x, ports, state, stride, copies, copy_of, start_of, starts, max_steps,
-        encode, read_out, observe, step, returns, steps,
-    )  # fmt: skip
-
-
-@kernel
 def play(
     p, x, ports, state, stride, copies, copy_of, start_of, starts, max_steps,
     encode, read_out, observe, step, returns, steps,
 ):  # fmt: skip
-    """Play the jobs of `roll_out` in given lanes, ports and plants."""
+    """Play the jobs of one network in given lanes, ports and plants; see `roll_out`."""
     p, x, ports = borrow(p), borrow(x), borrow(ports)
     own = own_thresholds(p, copies)
     jobs = len(copy_of)
@@ -245,10 +209,11 @@ def play(
     active = min(stride, jobs)
     for lane in range(active):
         load_lane(p, x, stride, lane, copies, copy_of[lane])
-        state[lane] = starts[start_of[lane]]
+        for i in range(state.shape[1]):
+            state[lane, i] = starts[start_of[lane], i]
         job[lane] = lane
     waiting = active
-    start = 0
+    start = np.int64(0)  # a bare 0 has a type of its own: everything would be compiled twice
     while active > 0:
         for lane in range(active):
             observe(row_of(state, lane), row_of(ports.observation, lane))
@@ -262,36 +227,53 @@ def play(
             if ended or steps[job[lane]] >= max_steps:
                 if waiting < jobs:
                     load_lane(p, x, stride, lane, copies, copy_of[waiting])
-                    state[lane] = starts[start_of[waiting]]
+                    for i in range(state.shape[1]):
+                        state[lane, i] = starts[start_of[waiting], i]
                     job[lane] = waiting
                     waiting += 1
                 else:
                     active -= 1
                     move_lane(p, x, stride, lane, active)
-                    state[lane] = state[active]
+                    for i in range(state.shape[1]):
+                        state[lane, i] = state[active, i]
                     job[lane] = job[active]
 
 
 @kernel
-def roll_out_batch(
+def roll_out(
     batch, copies, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
     observations, actions, counter, returns, steps,
 ):  # fmt: skip
-    """Let each of M networks play the same J jobs; threads that share `counter` share the work.
+    """Let each of M networks play whole episodes, the same J jobs, in closed loop.
+
+    A job is one copy from one start. It has a lane to itself; a free lane takes the next job.
+    Threads that share `counter` share the networks.
 
     Parameters
     ----------
     batch : Batch
     copies : Copies
         With flat arrays: the F copies of one network after those of another.
+    copy_of, start_of : ndarray of int64, shape (J,)
+        Which copy plays from which start in each job.
+    starts : ndarray of float64, shape (S, D)
+        Initial states of the plant.
+    max_steps : int
+        Decisions after which an episode is cut off.
+    encode, read_out, observe, step : KernelFunction
+        The encoder's and readout's kernels and the plant; see `neuro.jit`.
+    observations, actions : int
+        Numbers of values.
     counter : ndarray of int64, shape (1,)
         Zero to begin with: the next network to take.
     returns : ndarray of float64, shape (M, J)
+        Filled with the sum of rewards of each job.
     steps : ndarray of int64, shape (M, J)
-        For the others see `roll_out`.
+        Filled with its number of decisions.
     """
     at = batch.at
     each = len(copies.v_threshold) // max(1, at[-1, 0])
+    stride = 8 if len(copy_of) <= 8 else WIDEST
     while True:
         m = claim(counter)
         if m >= len(returns):
@@ -302,7 +284,9 @@ def roll_out_batch(
             copies.in_weight[each * at[m, 2] : each * at[m + 1, 2]].reshape(each, len(p.in_weight)),
             copies.v_threshold[each * at[m, 0] : each * at[m + 1, 0]].reshape(each, len(p.al)),
         )
-        roll_out(
-            p, own, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
-            observations, actions, returns[m], steps[m],
+        x = new_lanes(p, stride)
+        ports = new_ports(p, x, stride, observations, actions)
+        play(
+            p, x, ports, np.zeros((stride, starts.shape[1])), stride, own, copy_of, start_of,
+            starts, max_steps, encode, read_out, observe, step, returns[m], steps[m],
         )  # fmt: skip

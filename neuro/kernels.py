@@ -40,7 +40,7 @@ def update(v, total, al, v_threshold, v_reset):
 
 @inlined
 def update_full(
-    v, g, held, arriving, ext, al, be, v_leak, v_threshold, v_reset, v_min, refractory, subtract,
+    v, g, held, arriving, ext, al, v_threshold, v_reset, be, v_leak, v_min, refractory, subtract,
     zero, one,
 ):  # fmt: skip
     """Advance neurons of any kind; return potentials, currents, ticks held and spikes."""
@@ -157,7 +157,7 @@ def tick(p, s, k):
             else:
                 v, g, held, fires = update_full(
                     v, load(s.g, j, eight), load(s.held, j, eight), arriving, ext,
-                    al, load(s.be, j, eight), load(s.v_leak, j, eight), v_threshold, v_reset,
+                    al, v_threshold, v_reset, load(s.be, j, eight), load(s.v_leak, j, eight),
                     load(s.v_min, j, eight), load(s.refractory, j, eight),
                     load(s.subtract, j, eight), zero, one,
                 )  # fmt: skip
@@ -231,7 +231,7 @@ class Lanes(NamedTuple):
     arriving : ndarray of float64, R * N rows
     weight, in_weight : ndarray of float64, E and I rows
     constants : ndarray of float64, shape (N * 8,)
-        A cache line for each neuron: al, v_reset, v_threshold, be, v_leak, v_min, refractory,
+        A cache line for each neuron: al, v_threshold, v_reset, be, v_leak, v_min, refractory,
         subtract.
     fired : ndarray of uint32, shape (N,)
         Spikes of the last tick: a bit for each lane.
@@ -266,10 +266,10 @@ def new_lanes(p, stride):
     first, target = targets(p, n)
     constants = aligned(n * 8)
     for j in range(n):
-        constants[8 * j : 8 * j + 8] = (
-            p.al[j], p.v_reset[j], p.v_threshold[j], p.be[j],
-            p.v_leak[j], p.v_min[j], p.refractory[j], p.subtract[j],
-        )  # fmt: skip
+        constants[8 * j], constants[8 * j + 1] = p.al[j], p.v_threshold[j]
+        constants[8 * j + 2], constants[8 * j + 3] = p.v_reset[j], p.be[j]
+        constants[8 * j + 4], constants[8 * j + 5] = p.v_leak[j], p.v_min[j]
+        constants[8 * j + 6], constants[8 * j + 7] = p.refractory[j], p.subtract[j]
     return Lanes(
         aligned(n * stride), aligned(n * stride), aligned(n * stride),
         aligned(n * p.ring * stride), aligned(n * stride),
@@ -324,13 +324,9 @@ def own_thresholds(p, copies):
 
 
 @inlined
-def sweep_lanes(x, n, slot, stride, alive, lanes, own, full):
-    """Update all neurons in as many lanes as the type of `lanes` says.
-
-    `own` and `full` are literals: where they are false, the compiler leaves out what lanes with
-    the network's thresholds and plain neurons do not need.
-    """
-    zero, one = spread(0.0, lanes), spread(1.0, lanes)
+def sweep_plain(x, n, slot, stride, alive, lanes):
+    """Update plain neurons in as many lanes as the type of `lanes` says."""
+    zero = spread(0.0, lanes)
     wide, count = np.uint64(stride), np.uint64(n)
     slot = np.uint64(slot) * wide
     for word in range(len(x.rows)):
@@ -342,37 +338,50 @@ def sweep_lanes(x, n, slot, stride, alive, lanes, own, full):
             row, constants = j * wide, j * np.uint64(8)
             total = load(x.arriving, slot + row, lanes)
             store(x.arriving, slot + row, zero)
-            v, al = load(x.v, row, lanes), spread(x.constants[constants], lanes)
-            v_reset = spread(x.constants[constants + np.uint64(1)], lanes)
-            if own or full:
-                v_threshold = load(x.v_threshold, row, lanes)
-            else:
-                v_threshold = spread(x.constants[constants + np.uint64(2)], lanes)
-            if not full:
-                if x.driven[j]:
-                    total = total + load(x.ext, row, lanes)
-                v, fires = update(v, total, al, v_threshold, v_reset)
-            else:
-                ext = zero
-                if x.driven[j]:
-                    ext = load(x.ext, row, lanes)
-                v, g, held, fires = update_full(
-                    v, load(x.g, row, lanes), load(x.held, row, lanes), total, ext, al,
-                    spread(x.constants[constants + np.uint64(3)], lanes),
-                    spread(x.constants[constants + np.uint64(4)], lanes),
-                    v_threshold, v_reset,
-                    spread(x.constants[constants + np.uint64(5)], lanes),
-                    spread(x.constants[constants + np.uint64(6)], lanes),
-                    spread(x.constants[constants + np.uint64(7)], lanes),
-                    zero, one,
-                )  # fmt: skip
-                store(x.g, row, g)
-                store(x.held, row, held)
+            if x.driven[j]:
+                total = total + load(x.ext, row, lanes)
+            v, fires = update(
+                load(x.v, row, lanes), total, spread(x.constants[constants], lanes),
+                spread(x.constants[constants + np.uint64(1)], lanes),
+                spread(x.constants[constants + np.uint64(2)], lanes),
+            )  # fmt: skip
             store(x.v, row, v)
             fired = np.uint64(fires) & alive
             x.fired[j] = fired
             rows |= np.uint64(fired != 0) << (j - begin)
         x.rows[word] = rows
+
+
+@inlined
+def sweep_full(x, n, slot, stride, active):
+    """Update neurons of any kind, with thresholds of each lane's own, eight lanes at a time."""
+    eight = np.uint8(0)
+    zero, one = spread(0.0, eight), spread(1.0, eight)
+    x.rows[:] = 0
+    for j in range(n):
+        c = 8 * j
+        x.fired[j] = 0
+        for lane in range(0, active, 8):
+            row, arrival = j * stride + lane, (slot + j) * stride + lane
+            ext = zero
+            if x.driven[j]:
+                ext = load(x.ext, row, eight)
+            v, g, held, fires = update_full(
+                load(x.v, row, eight), load(x.g, row, eight), load(x.held, row, eight),
+                load(x.arriving, arrival, eight), ext,
+                spread(x.constants[c], eight), load(x.v_threshold, row, eight),
+                spread(x.constants[c + 2], eight), spread(x.constants[c + 3], eight),
+                spread(x.constants[c + 4], eight), spread(x.constants[c + 5], eight),
+                spread(x.constants[c + 6], eight), spread(x.constants[c + 7], eight), zero, one,
+            )  # fmt: skip
+            store(x.arriving, arrival, zero)
+            store(x.v, row, v)
+            store(x.g, row, g)
+            store(x.held, row, held)
+            if active - lane < 8:  # lanes beyond the active ones must not spike
+                fires &= np.uint8(0xFF >> (8 - (active - lane)))
+            x.fired[j] |= np.uint32(fires) << np.uint32(lane)
+        x.rows[j // 64] |= np.uint64(x.fired[j] != 0) << np.uint64(j % 64)
 
 
 @inlined
@@ -383,15 +392,13 @@ def tick_lanes(p, x, stride, active, own, k, lanes):
     `own` says whether lanes have thresholds of their own.
     """
     n = len(p.al)
-    # Lanes beyond the active ones are swept along; they must not spike.
-    alive = np.uint64(0xFFFFFFFF) >> np.uint64(WIDEST - active)
     slot = (k & (p.ring - 1)) * n
-    if not p.plain:
-        sweep_lanes(x, n, slot, stride, alive, lanes, True, True)
-    elif own:
-        sweep_lanes(x, n, slot, stride, alive, lanes, True, False)
+    if p.plain and not own:
+        # Lanes beyond the active ones are swept along; they must not spike.
+        alive = np.uint64(0xFFFFFFFF) >> np.uint64(WIDEST - active)
+        sweep_plain(x, n, slot, stride, alive, lanes)
     else:
-        sweep_lanes(x, n, slot, stride, alive, lanes, False, False)
+        sweep_full(x, n, slot, stride, active)
     zero = spread(0.0, lanes)
     end, here, one_more = np.uint64(n * p.ring), np.uint64(slot), np.uint64(1)
     for word in range(len(x.rows)):
@@ -439,11 +446,14 @@ def run_lanes(p, copies, ext, driven, fired, v):
         for lane in range(active):
             load_lane(p, x, stride, lane, copies, begin + lane)
         for j in range(n):
-            x.ext[j * stride : (j + 1) * stride] = p.bias[j]
+            for lane in range(stride):
+                x.ext[j * stride + lane] = p.bias[j]
         for t in range(len(ext)):
             for j in driven:
                 if same:
-                    x.ext[j * stride : (j + 1) * stride] = ext[t, j, 0] + p.bias[j]
+                    for lane in range(0, stride, 8):
+                        value = spread(ext[t, j, 0] + p.bias[j], np.uint8(0))
+                        store(x.ext, j * stride + lane, value)
                 else:
                     for lane in range(active):
                         x.ext[j * stride + lane] = ext[t, j, begin + lane] + p.bias[j]
@@ -451,7 +461,8 @@ def run_lanes(p, copies, ext, driven, fired, v):
                 tick_lanes(p, x, stride, active, own, t, np.uint8(0))
             else:
                 tick_lanes(p, x, stride, active, own, t, np.uint32(0))
-            fired[block, t] = x.fired
+            for j in range(n):
+                fired[block, t, j] = x.fired[j]
             if len(v) > 0:
                 for j in range(n):
                     for lane in range(active):
