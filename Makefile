@@ -3,7 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint ci study-cartpole study-degradation clean clean-cache help
+# Peers bring some gigabytes, so they have an environment of their own.
+BENCH_VENV := .venv-bench
+BENCH_BIN := $(BENCH_VENV)/bin
+# Offers torch without CUDA; where it cannot be reached, pip takes what it finds elsewhere.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation bench bench-scaling clean \
+	clean-cache help
 
 help:
 	@echo "make demo        set up .venv, evolve CartPole, check the result in Gymnasium and Brian2"
@@ -13,6 +20,8 @@ help:
 	@echo "make ci          lint and test"
 	@echo "make study-cartpole     ten seeds of the default CartPole run"
 	@echo "make study-degradation  the best of them under three fault models"
+	@echo "make bench              set up .venv-bench with peers, time them and this project"
+	@echo "make bench-scaling      time by neurons, lanes, firing and workers"
 	@echo "make clean-cache        remove Numba's compiled kernels"
 	@echo "make clean              remove the environment and all caches"
 
@@ -44,8 +53,19 @@ ci: lint test
 study-cartpole study-degradation: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*
 
+$(BENCH_VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) --editable '.[bench]'
+	touch $@
+
+bench: $(BENCH_VENV)/installed
+	$(BENCH_BIN)/tardigrade bench --out docs/results/bench.csv
+
+bench-scaling: $(VENV)/installed
+	$(BIN)/tardigrade bench --scaling docs/results
+
 clean-cache:
 	find . -path ./$(VENV) -prune -o \( -name '*.nbi' -o -name '*.nbc' \) -print | xargs rm -f
 
 clean: clean-cache
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -22,6 +22,7 @@ COMMANDS = {
     "faults": "run a fault-injection campaign",
     "export": "write a network for another simulator",
     "show": "summarise or draw a network or a run",
+    "bench": "time this project beside its peers",
 }
 
 EXAMPLES = """examples:

@@ -14,6 +14,7 @@ from fitness.tasks import Task
 from neuro import LaneController, Network
 from neuro.errors import InputError, wrong
 from neuro.kernels import WIDEST, Copies
+from neuro.specs import whole
 
 
 def play_gymnasium(
@@ -87,8 +88,9 @@ def play_environment(
     >>> play_environment(network, lambda: gymnasium.make("CartPole-v1"), [1, 2, 3]).scores
     array([10.,  9.,  9.])
     """
+    seeds = [whole(seed, f"seeds[{i}]", 0, 2**64 - 1) for i, seed in enumerate(seeds)]
     count = len(seeds)
-    chosen = np.zeros(count, dtype=np.int64) if copy_of is None else np.asarray(copy_of)
+    chosen = np.zeros(count, dtype=np.int64) if copy_of is None else copy_of
     chosen = checked_jobs(chosen, "copy_of", 1 if copies is None else len(copies.weight), count)
     scores, steps = np.zeros(count), np.zeros(count, dtype=np.int64)
     with ExitStack() as stack:
@@ -102,7 +104,7 @@ def play_environment(
 
         def begin(lane: int) -> None:
             controller.begin(lane, int(chosen[job[lane]]))
-            observations[lane] = np.ravel(lanes[lane].reset(seed=int(seeds[job[lane]]))[0])
+            observations[lane] = np.ravel(lanes[lane].reset(seed=seeds[job[lane]])[0])
 
         for lane in job:
             begin(lane)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fitness.tasks import Task
 from neuro import Encoder, Network, Readout, closed_loop
@@ -15,6 +15,7 @@ from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.program import Batch, compile_batch
 from neuro.simulate import checked_copies, golden_copies
+from neuro.specs import whole
 
 
 class Episodes(NamedTuple):
@@ -104,7 +105,7 @@ def play(
     >>> play(network, task, task.starts([1, 2, 3])).scores
     array([10.,  9.,  9.])
     """
-    copies = golden_copies(network) if copies is None else checked_copies(network, copies)
+    copies = golden_copies(network) if copies is None else copies
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
     played = play_all(
@@ -143,10 +144,20 @@ def play_all(
     Episodes
         With arrays of shape (M, J).
     """
+    whole(workers, "workers", 1, 1024)
     if starts.ndim != 2 or starts.shape[1] != task.state_size:
         raise wrong("starts", f"shape (any, {task.state_size})", starts.shape)
-    starts = np.ascontiguousarray(starts, dtype=np.float64)
-    each = len(copies[0].weight) if copies else 1
+    # Copies of arrays: Numba compiles a kernel anew for read-only ones.
+    starts = np.array(starts, dtype=np.float64, order="C")
+    each = 1
+    if copies is not None:
+        if len(copies) != len(networks):
+            raise wrong("copies", f"those of {len(networks)} networks", len(copies))
+        copies = [checked_copies(n, c) for n, c in zip(networks, copies, strict=True)]
+        each = len(copies[0].weight) if copies else 1
+        for m, some in enumerate(copies):
+            if len(some.weight) != each:
+                raise wrong(f"copies[{m}]", f"{each} of them as in copies[0]", len(some.weight))
     start_of = np.arange(len(starts)) if start_of is None else start_of
     copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
     if networks:
@@ -187,9 +198,12 @@ def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -
     return Copies(*(np.concatenate([array.ravel() for array in part]) for part in parts))
 
 
-def checked_jobs(jobs: NDArray[np.int64], name: str, below: int, count: int) -> NDArray[np.int64]:
+def checked_jobs(jobs: ArrayLike, name: str, below: int, count: int) -> NDArray[np.int64]:
     """Make sure that jobs exist; the kernel checks no bounds."""
-    checked = np.ascontiguousarray(jobs, dtype=np.int64)
+    given = np.asarray(jobs)
+    if given.dtype.kind not in "iu" and given.size:
+        raise wrong(name, "whole numbers", jobs)
+    checked = np.array(given, dtype=np.int64)
     if checked.shape != (count,):
         raise wrong(name, f"shape ({count},)", checked.shape)
     bad = (checked < 0) | (checked >= below)

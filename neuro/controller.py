@@ -11,6 +11,7 @@ from neuro.kernels import Copies
 from neuro.network import Network
 from neuro.program import compile_network
 from neuro.simulate import checked_copies, golden_copies, unpack
+from neuro.specs import whole
 
 
 class Controller:
@@ -126,6 +127,7 @@ class LaneController:
         self._copies = golden_copies(network) if copies is None else checked_copies(network, copies)
         self._encode, self._read_out = network.encoder.kernel, network.readout.kernel
         self._size = network.encoder.observations
+        whole(actions, "actions", 1, 1_000_000)
         p = self._program = compile_network(network)
         self._lanes = kernels.new_lanes(p, kernels.WIDEST)
         self._ports = closed_loop.new_ports(p, self._lanes, kernels.WIDEST, self._size, actions)
@@ -134,20 +136,18 @@ class LaneController:
 
     def begin(self, lane: int, copy: int = 0) -> None:
         """Start an episode in a lane, with a copy of the network at rest."""
-        if not 0 <= lane < kernels.WIDEST:
-            raise wrong("lane", f"an index below {kernels.WIDEST}", lane)
-        if not 0 <= copy < len(self._copies.weight):
-            raise wrong("copy", f"an index below {len(self._copies.weight)}", copy)
-        kernels.load_lane(
-            self._program, self._lanes, kernels.WIDEST, lane, self._copies, copy
-        )  # fmt: skip
+        whole(lane, "lane", 0, kernels.WIDEST - 1)
+        whole(copy, "copy", 0, len(self._copies.weight) - 1)
+        kernels.load_lane(self._program, self._lanes, kernels.WIDEST, lane, self._copies, copy)
 
     def move(self, to: int, source: int) -> None:
         """Let lane `source` go on in lane `to`, so that those in use stay in front."""
+        whole(to, "to", 0, kernels.WIDEST - 1)
+        whole(source, "source", 0, kernels.WIDEST - 1)
         kernels.move_lane(self._program, self._lanes, kernels.WIDEST, to, source)
 
     def act(self, observations: ArrayLike, /) -> NDArray[np.float64]:
-        """Take a decision in the first L lanes.
+        """Take a decision in the first L lanes; the others may lose what they were doing.
 
         Parameters
         ----------

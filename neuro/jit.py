@@ -20,7 +20,7 @@ from numba.core.types import WrapperAddressProtocol
 
 _SOURCES = b"".join(
     hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest()
-    for name in ("vectors.py", "program.py", "kernels.py", "closed_loop.py")
+    for name in ("jit.py", "vectors.py", "program.py", "kernels.py", "closed_loop.py")
 )
 
 

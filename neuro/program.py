@@ -153,14 +153,19 @@ def compile_batch(networks: Sequence[Network], /) -> Batch:
             [
                 np.searchsorted(s.pre, np.arange(n + 1))
                 for s, n in zip(synapses, sizes[0], strict=True)
-            ]
+            ],
+            int,
         ),
-        synapses=np.array([_join([s.post for s in synapses]), _join([s.delay for s in synapses])]),
+        synapses=np.array(
+            [_join([s.post for s in synapses], int), _join([s.delay for s in synapses], int)]
+        ),
         weight=_join([s.weight for s in synapses]),
-        input_synapses=np.array([_join([i.channel for i in ins]), _join([i.post for i in ins])]),
+        input_synapses=np.array(
+            [_join([i.channel for i in ins], int), _join([i.post for i in ins], int)]
+        ),
         in_weight=_join([i.weight for i in ins]),
-        inputs=_join(pulsed),
-        outputs=_join(outputs),
+        inputs=_join(pulsed, int),
+        outputs=_join(outputs, int),
         encoder=_join(encoders),
         readout=_join(readouts),
         at=at,
@@ -212,8 +217,9 @@ _NONE = np.empty(0, dtype=np.int64)
 _EMPTY = np.empty(0)
 
 
-def _join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate(parts)
+def _join(parts: Sequence[NDArray[Any]], kind: type = np.float64) -> NDArray[Any]:
+    """Lay arrays one after another; of none, an empty one of the given type."""
+    return np.concatenate(parts) if parts else np.empty(0, dtype=kind)
 
 
 def _leak_factors(tau: NDArray[np.float64], dt: NDArray[np.float64]) -> NDArray[np.float64]:

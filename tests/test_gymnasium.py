@@ -8,8 +8,10 @@ import pytest
 
 from evo import MUTATIONS, SearchSpace, decode
 from evo.operators import mutate, random_genome
-from fitness import TASKS, episode_seeds, play, play_gymnasium
-from neuro import Current, FlipFlop, InputError, Network, Twin, WinnerTakesAll
+from fitness import TASKS, episode_seeds, play, play_environment, play_gymnasium
+from neuro import Current, FlipFlop, InputError, Network, Twin, WinnerTakesAll, golden_copies
+from neuro.faults import Fault, Gaussian, inject
+from neuro.kernels import Copies
 
 TASK = TASKS["cartpole"]
 RATES = {name: rate for name, (_, rate) in MUTATIONS.items()}
@@ -108,3 +110,297 @@ def test_a_network_that_does_not_fit_is_refused():
     deaf = Network.build(2, outputs=[0, 1], readout=WinnerTakesAll())
     with pytest.raises(InputError, match=r"^network\.encoder: expected one to play cartpole"):
         play_gymnasium(deaf, TASK, [1])
+
+
+# --- any environment ------------------------------------------------------------------------
+
+
+def cartpole():
+    return gymnasium.make(TASK.gymnasium_id)
+
+
+def same(a, b):
+    return np.array_equal(a.scores, b.scores) and np.array_equal(a.steps, b.steps)
+
+
+MANY = episode_seeds(5, "test", 40)
+
+
+@pytest.mark.parametrize("name", ["flip-flop, by hand", "current, 70 ticks, held", "flip-flop 4"])
+def test_more_seeds_than_lanes(name):
+    """Lanes are filled again and moved; no episode must notice."""
+    network = NETWORKS[name]
+    together = play_environment(network, cartpole, MANY)
+    assert same(together, play(network, TASK, TASK.starts(MANY)))
+    assert same(together, play_gymnasium(network, TASK, MANY))
+    assert len(set(together.steps.tolist())) > 3
+    alone = [play_environment(network, cartpole, [seed]) for seed in MANY]
+    assert together.scores.tolist() == [a.scores[0] for a in alone]
+    assert together.steps.tolist() == [a.steps[0] for a in alone]
+
+
+def test_the_order_of_seeds_does_not_matter():
+    network = NETWORKS["flip-flop, 90 ticks"]
+    whole = play_environment(network, cartpole, MANY)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(MANY))[: 40 - 3 * seed]
+        part = play_environment(network, cartpole, [MANY[i] for i in order])
+        assert np.array_equal(part.scores, whole.scores[order])
+        assert np.array_equal(part.steps, whole.steps[order])
+
+
+@pytest.mark.parametrize("play_copies", ["environment", "gymnasium"])
+@pytest.mark.parametrize("count", [7, 40])
+def test_copies_play_as_in_compiled_episodes(play_copies, count):
+    """Thresholds and weights of their own, in lanes that come and go."""
+    network = NETWORKS["flip-flop, by hand"]
+    copies = inject(network, [Fault(Gaussian(), 0.3)], 3, range(6))
+    copies.v_threshold[4] *= 1.5
+    copy_of = np.random.default_rng(0).integers(0, 6, count)
+    seeds = MANY[:count]
+    wanted = {"copies": copies, "copy_of": copy_of}
+    if play_copies == "environment":
+        real = play_environment(network, cartpole, seeds, **wanted)
+    else:
+        real = play_gymnasium(network, TASK, seeds, **wanted)
+    assert same(real, play(network, TASK, TASK.starts(seeds), **wanted))
+    assert not same(real, play(network, TASK, TASK.starts(seeds)))
+
+
+def test_the_first_copy_plays_unless_told_otherwise():
+    network = NETWORKS["flip-flop, by hand"]
+    copies = inject(network, [Fault(Gaussian(), 0.5)], 3, range(2))
+    first = Copies(*(array[:1] for array in copies))
+    found = play_environment(network, cartpole, MANY[:5], copies=copies)
+    assert same(found, play_environment(network, cartpole, MANY[:5], copies=first))
+    listed = play_environment(network, cartpole, MANY[:5], copies=copies, copy_of=[1] * 5)
+    assert not same(found, listed)
+
+
+class Counting(gymnasium.Env):
+    """Observes a countdown that its seed starts; rewards an action with its number.
+
+    Those of even seeds are terminated at zero, the others truncated. Every instance is listed.
+    """
+
+    def __init__(self, made, actions=None, box=None, fail_at=None):
+        self.observation_space = box or gymnasium.spaces.Box(-100.0, 100.0, (1,))
+        self.action_space = actions or gymnasium.spaces.Discrete(2)
+        self.fail_at = fail_at
+        self.received, self.closed, self.steps = [], 0, 0
+        made.append(self)
+
+    def observe(self):
+        shape = self.observation_space.shape
+        values = np.arange(np.prod(shape), dtype=self.observation_space.dtype).reshape(shape)
+        return values + values.dtype.type(self.left)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        assert type(seed) is int
+        self.seed, self.left = seed, 1 + seed % 7
+        return self.observe(), {}
+
+    def step(self, action):
+        assert type(action) is int
+        self.steps += 1
+        if self.fail_at == self.steps:
+            raise RuntimeError("the motor burned out")
+        self.received.append((self.seed, self.observe().copy(), action))
+        self.left -= 1
+        over = self.left == 0
+        even = self.seed % 2 == 0
+        return self.observe(), np.float32(action), over and even, over and not even, {}
+
+    def close(self):
+        self.closed += 1
+
+
+def chooser(actions, observations=1, watched=0):
+    """A network whose action grows with one value: 0 up to 4, 1 up to 6, 2 above."""
+    constant = observations
+    rows = [(constant, 0, 0.45), (watched, 1, 1.0), (watched, 2, 6.0), (constant, 2, -3.0)]
+    return Network.build(
+        {"v_min": [0.0] * actions}, input_synapses=[r for r in rows if r[1] < actions],
+        outputs=range(actions), encoder=Current(scale=[10.0] * observations, ticks=16),
+        readout=WinnerTakesAll(),
+    )  # fmt: skip
+
+
+def sent(made):
+    """What each episode's environment received, by seed; each seed must have been played once."""
+    by_seed = {}
+    for env in made:
+        for seed, observation, action in env.received:
+            by_seed.setdefault(seed, []).append((observation, action))
+    return by_seed
+
+
+@pytest.mark.parametrize("first", [0, 1, -3, 10])
+def test_actions_count_from_the_first_of_the_space(first):
+    made, seeds = [], list(range(40))
+    network = chooser(3)
+    space = gymnasium.spaces.Discrete(3, start=first)
+    played = play_environment(network, lambda: Counting(made, space), seeds)
+    twins, actions = {}, set()
+    for seed, steps in sent(made).items():
+        twins[seed] = Twin(network)
+        wanted = [int(twins[seed].act(observation)[0][0]) for observation, _ in steps]
+        assert [action - first for _, action in steps] == wanted
+        actions.update(action for _, action in steps)
+        assert played.scores[seed] == sum(action for _, action in steps)
+    assert sorted(twins) == seeds
+    assert actions == {first, first + 1, first + 2}
+
+
+def test_terminated_and_truncated_episodes_end():
+    made, seeds = [], list(range(100, 150))
+    played = play_environment(chooser(2), lambda: Counting(made), seeds)
+    assert played.steps.tolist() == [1 + seed % 7 for seed in seeds]
+    assert {seed: len(steps) for seed, steps in sent(made).items()} == {
+        seed: 1 + seed % 7 for seed in seeds
+    }
+    assert played.scores.dtype == np.float64
+    assert played.steps.dtype == np.int64
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4,), (1, 4, 1), (2, 1, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+def test_observations_of_any_shape_are_flattened(shape, dtype):
+    """Row by row, as numbers of double precision."""
+    made, seeds = [], list(range(9))
+    network = chooser(2, observations=4, watched=1)
+    box = gymnasium.spaces.Box(0, 100, shape, dtype)
+    played = play_environment(network, lambda: Counting(made, box=box), seeds)
+    flat = gymnasium.spaces.Box(0, 100, (4,), np.float64)
+    again = play_environment(network, lambda: Counting([], box=flat), seeds)
+    assert same(played, again)
+    for steps in sent(made).values():
+        twin = Twin(network)
+        for observation, action in steps:
+            assert observation.shape == shape
+            assert action == int(twin.act(observation.ravel())[0][0])
+    assert len(set(played.scores.tolist())) > 1
+
+
+def test_an_observation_of_no_dimension_is_one_value():
+    made = []
+    box = gymnasium.spaces.Box(-100.0, 100.0, ())
+    played = play_environment(chooser(2), lambda: Counting(made, box=box), [3, 4])
+    assert same(played, play_environment(chooser(2), lambda: Counting([]), [3, 4]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 32, 40])
+def test_there_are_no_more_environments_than_lanes_and_all_are_closed(count):
+    made = []
+    played = play_environment(chooser(2), lambda: Counting(made), list(range(count)))
+    assert len(played.scores) == count
+    assert len(made) == min(count, 32)
+    assert [env.closed for env in made] == [1] * len(made)
+
+
+@pytest.mark.parametrize("which", [0, 3, 9])
+@pytest.mark.parametrize("fail_at", [1, 3])
+def test_environments_are_closed_when_one_fails(which, fail_at):
+    made = []
+
+    def make():
+        return Counting(made, fail_at=fail_at if len(made) == which else None)
+
+    with pytest.raises(RuntimeError, match="burned out"):
+        play_environment(chooser(2), make, [6] * 10)
+    assert [env.closed for env in made] == [1] * 10
+
+
+def test_environments_are_closed_when_one_cannot_be_made():
+    made = []
+
+    def make():
+        if len(made) == 4:
+            raise RuntimeError("out of carts")
+        return Counting(made)
+
+    with pytest.raises(RuntimeError, match="out of carts"):
+        play_environment(chooser(2), make, list(range(10)))
+    assert [env.closed for env in made] == [1] * 4
+
+
+SPACES = gymnasium.spaces
+NUMBER = SPACES.Box(-1.0, 1.0, (1,))
+UNFIT = {
+    "several actions at once": (
+        chooser(2), {"actions": SPACES.MultiDiscrete([2, 2])},
+        "action space: expected a Discrete one, got MultiDiscrete",
+    ),
+    "continuous actions": (
+        chooser(2), {"actions": NUMBER}, "action space: expected a Discrete one, got Box",
+    ),
+    "a dictionary": (
+        chooser(2), {"box": SPACES.Dict({"x": NUMBER})},
+        "observation space: expected a Box, got Dict",
+    ),
+    "a number of something": (
+        chooser(2), {"box": SPACES.Discrete(5)}, "observation space: expected a Box, got Discrete",
+    ),
+    "too many values": (
+        chooser(2), {"box": SPACES.Box(-1.0, 1.0, (2, 3))},
+        "network.encoder: expected 6 observations as in the environment, got 1",
+    ),
+    "too many actions": (
+        chooser(2), {"actions": SPACES.Discrete(3, start=1)},
+        "network.outputs: expected 3 neurons for the 3 actions of the environment, got 2",
+    ),
+    "no encoder": (
+        Network.build(2, outputs=[0, 1], readout=WinnerTakesAll()), {},
+        "network.encoder: expected one to play the environment, got none",
+    ),
+    "no readout": (
+        Network.build(2, outputs=[0, 1], encoder=Current(scale=[1.0])), {},
+        "network.readout: expected one to play the environment, got none",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "kind", "line"), UNFIT.values(), ids=UNFIT)
+def test_environments_that_do_not_fit_are_refused_and_closed(network, kind, line):
+    made = []
+    with pytest.raises(InputError) as error:
+        play_environment(network, lambda: Counting(made, **kind), [1, 2])
+    assert str(error.value) == line
+    assert [env.closed for env in made] == [1, 1]
+    assert not any(env.received for env in made)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "line"),
+    [
+        ({"copy_of": [0]}, "copy_of: expected shape (2,), got (1,)"),
+        ({"copy_of": [0, 1]}, "copy_of: expected indices from 0 to 0, got 1"),
+        ({"copy_of": [-1, 0]}, "copy_of: expected indices from 0 to 0, got -1"),
+        (
+            {"copies": golden_copies(chooser(2), 3), "copy_of": [3, 0]},
+            "copy_of: expected indices from 0 to 2, got 3",
+        ),
+        ({"copies": golden_copies(chooser(3))}, "copies.in_weight: expected shape (1, 2), got"),
+    ],
+)
+def test_copies_that_do_not_exist_are_refused(wanted, line):
+    made = []
+    with pytest.raises(InputError) as error:
+        play_environment(chooser(2), lambda: Counting(made), [1, 2], **wanted)
+    assert str(error.value).startswith(line)
+    assert all(env.closed == 1 for env in made)
+
+
+def test_an_observation_that_is_no_number_is_refused():
+    made = []
+
+    class Broken(Counting):
+        """Its sensor fails at the second decision."""
+
+        def observe(self):
+            return super().observe() * (np.nan if self.steps == 1 else 1.0)
+
+    with pytest.raises(InputError, match=r"^observations: expected finite numbers, got"):
+        play_environment(chooser(2), lambda: Broken(made), [6, 13])
+    assert [env.closed for env in made] == [1, 1]
