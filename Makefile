@@ -63,6 +63,7 @@ bench: $(BENCH_VENV)/installed
 
 bench-scaling: $(VENV)/installed
 	$(BIN)/tardigrade bench --scaling docs/results
+	$(BIN)/python -m benchmarks.limits --out docs/results/limits.csv
 
 clean-cache:
 	find . -path ./$(VENV) -prune -o \( -name '*.nbi' -o -name '*.nbc' \) -print | xargs rm -f

@@ -8,6 +8,8 @@ so the order of the words matters.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -43,11 +45,23 @@ def hash_words(*words: ArrayLike) -> NDArray[np.uint64]:
     """
     h = np.zeros(1, dtype=np.uint64)  # at least one dimension: scalars would warn on overflow
     for word in words:
-        h = _mix((h + GOLDEN) ^ np.asarray(word, dtype=np.uint64))
+        h = hash_more(h, word)
     shape = np.broadcast_shapes(*(np.shape(word) for word in words))
     return h.reshape(shape)
 
 
+def hash_more(hashed: NDArray[np.uint64], word: ArrayLike, /) -> NDArray[np.uint64]:
+    """Go on with one more word: ``hash_more(hash_words(a), b)`` is ``hash_words(a, b)``.
+
+    Examples
+    --------
+    >>> bool((hash_more(hash_words([1]), 2) == hash_words([1], 2)).all())
+    True
+    """
+    return _mix((hashed + GOLDEN) ^ np.asarray(word, dtype=np.uint64))
+
+
+@lru_cache(maxsize=256)
 def hash_text(text: str) -> int:
     """Hash a name (64-bit FNV-1a of its UTF-8 bytes).
 

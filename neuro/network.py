@@ -313,8 +313,8 @@ def _as_columns(table: Any, columns: Mapping[str, Column], name: str) -> Any:
 
 
 def _check_index(values: NDArray[np.int64], count: int, where: str, of: str) -> None:
-    bad = np.flatnonzero(values >= count)
-    if bad.size:
+    if len(values) and values.max() >= count:
+        bad = np.flatnonzero(values >= count)
         allowed = f"an index below {count} (there are {count} {of})"
         raise wrong(f"{where}[{bad[0]}]", allowed, int(values[bad[0]]))
 
@@ -342,8 +342,8 @@ def _sorted(
     for c, values in table.items():
         result[c] = values[order]
         result[c].setflags(write=False)
-    rows = np.stack([result[c] for c in by], axis=1)
-    same = np.flatnonzero((rows[1:] == rows[:-1]).all(axis=1))
+    equal = [result[c][1:] == result[c][:-1] for c in by]
+    same = np.flatnonzero(np.logical_and.reduce(equal))
     if same.size:
         a, b = sorted(int(order[same[0] + k]) for k in (0, 1))
         found = ", ".join(f"{c} {result[c][same[0]]}" for c in by)

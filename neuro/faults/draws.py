@@ -8,11 +8,20 @@ draws with a higher severity contain those with a lower one (the uniforms stay t
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from neuro.hashing import hash_text, hash_words, uniform
+from neuro.hashing import hash_more, hash_text, hash_words, uniform
+
+
+@lru_cache(maxsize=64)
+def _begin(seed: int, purpose: str, numbers: bytes) -> NDArray[np.uint64]:
+    """Hash what the networks of a population have in common, once for all of them."""
+    draws = np.frombuffer(numbers, dtype=np.uint64)
+    return hash_words(np.uint64(seed), hash_text(purpose), draws)
 
 
 class Draws:
@@ -41,8 +50,8 @@ class Draws:
     def __init__(
         self, seed: int, numbers: ArrayLike, keys: NDArray[np.uint64], purpose: str
     ) -> None:
-        draw = np.asarray(numbers, dtype=np.uint64)[:, None]
-        self._hashed = hash_words(np.uint64(seed), hash_text(purpose), draw, keys[None, :])
+        begun = _begin(int(seed), purpose, np.asarray(numbers, dtype=np.uint64).tobytes())
+        self._hashed = hash_more(begun[:, None], keys[None, :])
 
     def uniform(self, which: int = 0) -> NDArray[np.float64]:
         """Uniform numbers in (0, 1), shape (K, S); `which` tells several apart, e.g. a bit."""
