@@ -67,11 +67,11 @@ def test_begin_refuses_what_is_no_index(lane):
 @pytest.mark.parametrize("actions", [0, -1, 1.5])
 def test_actions_must_hold_what_the_readout_writes(actions):
     with pytest.raises(InputError):
-        LaneController(A, actions=actions)  # with 0, `act` writes beyond the array
+        LaneController(A, actions=actions)
 
 
 def test_compile_batch_of_nothing():
-    assert len(compile_batch([]).gain) == 0  # ValueError: need at least one array
+    assert len(compile_batch([]).gain) == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_no_workers():
 
 @pytest.mark.parametrize("seed", [1.9, -1, "a"])
 def test_seeds_that_are_none(seed):
-    """`Task.starts` refuses these; 1.9 is taken for 1."""
+    """As `Task.starts` does."""
     gymnasium = pytest.importorskip("gymnasium")
     with pytest.raises(InputError, match=r"^seeds"):
         play_environment(A, lambda: gymnasium.make("CartPole-v1"), [seed])

@@ -404,10 +404,10 @@ def test_bad_observations_are_one_line_and_change_nothing(observations, line):
 @pytest.mark.parametrize(
     ("lane", "copy", "line"),
     [
-        (-1, 0, "lane: expected an index below 32, got -1"),
-        (32, 0, "lane: expected an index below 32, got 32"),
-        (0, -1, "copy: expected an index below 3, got -1"),
-        (0, 3, "copy: expected an index below 3, got 3"),
+        (-1, 0, "lane: expected a whole number from 0 to 31, got -1"),
+        (32, 0, "lane: expected a whole number from 0 to 31, got 32"),
+        (0, -1, "copy: expected a whole number from 0 to 2, got -1"),
+        (0, 3, "copy: expected a whole number from 0 to 2, got 3"),
     ],
 )
 def test_lanes_and_copies_that_do_not_exist(lane, copy, line):
