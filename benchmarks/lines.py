@@ -10,7 +10,7 @@ from benchmarks import launch, own, search
 from benchmarks.closed_loop_network import closed_loop_network
 from benchmarks.outside import SkippedError
 from benchmarks.peers import CLOSED_LOOP, EVALUATION, OPEN_LOOP, Prepared
-from benchmarks.problems import random_problem
+from benchmarks.problems import Problem, random_problem
 from benchmarks.rows import Row, interleaved, median, nanoseconds, versus
 from benchmarks.session import Session
 
@@ -43,22 +43,20 @@ class Line:
 
 def one_network(neurons: int, peer: str, seconds: int) -> Line:
     """Compare the scalar kernel with a peer."""
-    name = f"one network of {neurons} neurons"
-
-    def measure(session: Session) -> Row:
-        prepared = own.one_network(random_problem(neurons, session.amounts.ticks))
-        ours, theirs = session.beside(prepared, peer, OPEN_LOOP, neurons)
-        return versus(name, STEP, ours, peer, theirs)
-
-    return Line(name, peer, seconds, measure)
+    return _open_loop(f"one network of {neurons} neurons", own.one_network, neurons, peer, seconds)
 
 
 def copies(neurons: int, peer: str, seconds: int) -> Line:
     """Compare the lane kernel with a peer that also runs many networks at a time."""
     name = f"{own.COPIES} copies of {neurons} neurons"
+    return _open_loop(name, own.side_by_side, neurons, peer, seconds)
 
+
+def _open_loop(
+    name: str, prepare: Callable[[Problem], Prepared], neurons: int, peer: str, seconds: int
+) -> Line:
     def measure(session: Session) -> Row:
-        prepared = own.side_by_side(random_problem(neurons, session.amounts.ticks))
+        prepared = prepare(random_problem(neurons, session.amounts.ticks))
         ours, theirs = session.beside(prepared, peer, OPEN_LOOP, neurons)
         return versus(name, STEP, ours, peer, theirs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from neuro.columns import (
 )
 from neuro.encoders import Encoder
 from neuro.errors import InputError, wrong
-from neuro.hashing import hash_text, hash_words
+from neuro.hashing import hash_more, hash_text, hash_words
 from neuro.readouts import Readout
 
 
@@ -243,12 +244,11 @@ class Network:
         parallel = (s.pre[1:] == s.pre[:-1]) & (s.post[1:] == s.post[:-1])
         for e in np.flatnonzero(parallel).tolist():
             rank[e + 1] = rank[e] + np.uint64(1)
-        return np.concatenate(
-            [
-                hash_words(hash_text("synapse"), key[s.pre], key[s.post], rank),
-                hash_words(hash_text("input synapse"), i.channel.astype(np.uint64), key[i.post]),
-            ]
-        )
+        keys = _hash_after("synapse", key[s.pre], key[s.post], rank)
+        if len(i) == 0:
+            return keys
+        entries = _hash_after("input synapse", i.channel.astype(np.uint64), key[i.post])
+        return np.concatenate([keys, entries])
 
     def __repr__(self) -> str:
         return (
@@ -260,6 +260,16 @@ class Network:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+@lru_cache
+def _begin(text: str) -> NDArray[np.uint64]:
+    return hash_words([hash_text(text)])
+
+
+def _hash_after(text: str, *words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash a name and words; the name only once, since every network of a population asks."""
+    return reduce(hash_more, words, _begin(text))
 
 
 def _check_provenance(provenance: Any) -> None:
