@@ -14,7 +14,7 @@ from neuro import Encoder, Network, Readout, closed_loop
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.program import Batch, compile_batch
-from neuro.simulate import checked_copies, golden_copies
+from neuro.simulate import checked_copies
 from neuro.specs import whole
 
 
@@ -105,12 +105,8 @@ def play(
     >>> play(network, task, task.starts([1, 2, 3])).scores
     array([10.,  9.,  9.])
     """
-    copies = golden_copies(network) if copies is None else copies
-    start_of = np.arange(len(starts)) if start_of is None else start_of
-    copy_of = np.zeros(len(start_of), dtype=np.int64) if copy_of is None else copy_of
-    played = play_all(
-        [network], task, starts, copies=[copies], copy_of=copy_of, start_of=start_of
-    )  # fmt: skip
+    own = None if copies is None else [copies]
+    played = play_all([network], task, starts, copies=own, copy_of=copy_of, start_of=start_of)
     return Episodes(played.scores[0], played.steps[0])
 
 

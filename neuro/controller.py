@@ -6,12 +6,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro import closed_loop, kernels
+from neuro.encoders import Encoder
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
 from neuro.network import Network
 from neuro.program import compile_network
+from neuro.readouts import Readout
 from neuro.simulate import checked_copies, golden_copies, unpack
 from neuro.specs import whole
+
+
+def _ends(network: Network) -> tuple[Encoder, Readout]:
+    """Return what a controller needs at either end of its network."""
+    encoder, readout = network.encoder, network.readout
+    if encoder is None or readout is None:
+        missing = "encoder" if encoder is None else "readout"
+        raise InputError(f"network.{missing}: expected one, got none: it cannot control")
+    return encoder, readout
 
 
 class Controller:
@@ -36,17 +47,14 @@ class Controller:
     """
 
     def __init__(self, network: Network, /) -> None:
-        if network.encoder is None or network.readout is None:
-            missing = "encoder" if network.encoder is None else "readout"
-            raise InputError(f"network.{missing}: expected one, got none: it cannot control")
+        encoder, readout = _ends(network)
         self.network = network
-        self._encode = network.encoder.kernel
-        self._read_out = network.readout.kernel
-        self._size = network.encoder.observations
+        self._encode, self._read_out = encoder.kernel, readout.kernel
+        self._size = encoder.observations
         self._program = compile_network(network)
         self._state = kernels.new_state(self._program)
         self._tick = 0
-        shape = (network.encoder.ticks, len(network.neurons))
+        shape = (encoder.ticks, len(network.neurons))
         self.ext = np.zeros(shape)
         self.voltage = np.zeros(shape)
         self._bits = np.zeros((shape[0], len(self._state.fired)), dtype=np.uint64)
@@ -86,7 +94,7 @@ class Controller:
             self._program, self._state, self._tick, values, self._encode, self._read_out,
             self._action, self.ext, self._bits, self.voltage,
         )  # fmt: skip
-        self._tick += self.network.encoder.ticks  # type: ignore[union-attr]
+        self._tick += self._program.ticks
         return self._action.copy()
 
 
@@ -121,12 +129,10 @@ class LaneController:
     def __init__(
         self, network: Network, copies: Copies | None = None, /, *, actions: int = 1
     ) -> None:
-        if network.encoder is None or network.readout is None:
-            missing = "encoder" if network.encoder is None else "readout"
-            raise InputError(f"network.{missing}: expected one, got none: it cannot control")
+        encoder, readout = _ends(network)
         self._copies = golden_copies(network) if copies is None else checked_copies(network, copies)
-        self._encode, self._read_out = network.encoder.kernel, network.readout.kernel
-        self._size = network.encoder.observations
+        self._encode, self._read_out = encoder.kernel, readout.kernel
+        self._size = encoder.observations
         whole(actions, "actions", 1, 1_000_000)
         p = self._program = compile_network(network)
         self._lanes = kernels.new_lanes(p, kernels.WIDEST)

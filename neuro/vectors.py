@@ -4,7 +4,8 @@ A *vector* holds as many float64 as a *mask* type has bits: 8 with ``np.uint8``,
 ``np.uint32``. It lives in registers (eight numbers fill one on AVX-512; other processors get the
 same result from more instructions), only between `load` and `store`. Explicit vectors, because
 the compiler turns a loop over lanes into vector code only behind run-time checks that the arrays
-do not overlap, and those cost more than the loop: it bought a factor of 2 to 4.
+do not overlap, and those cost more than the loop. Together with spikes as bits, vectors made a tick
+of 32 lanes some three times faster.
 
 Arithmetic is IEEE 754 without fusing or reordering, number by number, hence equal to the scalar
 twin's. Outside of compiled code (and with ``NUMBA_DISABLE_JIT=1``) a vector is an ndarray.
