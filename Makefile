@@ -9,8 +9,8 @@ BENCH_BIN := $(BENCH_VENV)/bin
 # Offers torch without CUDA; where it cannot be reached, pip takes what it finds elsewhere.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test test-slow lint ci study-cartpole study-degradation bench bench-scaling clean \
-	clean-cache help
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-codes bench \
+	bench-scaling clean clean-cache help
 
 help:
 	@echo "make demo        set up .venv, evolve CartPole, check the result in Gymnasium and Brian2"
@@ -20,6 +20,7 @@ help:
 	@echo "make ci          lint and test"
 	@echo "make study-cartpole     ten seeds of the default CartPole run"
 	@echo "make study-degradation  the best of them under three fault models"
+	@echo "make study-codes        pictures of what encoders and readouts do"
 	@echo "make bench              set up .venv-bench with peers, time them and this project"
 	@echo "make bench-scaling      time by neurons, lanes, firing and workers"
 	@echo "make clean-cache        remove Numba's compiled kernels"
@@ -50,7 +51,7 @@ lint: $(VENV)/installed
 
 ci: lint test
 
-study-cartpole study-degradation: study-%: $(VENV)/installed
+study-cartpole study-degradation study-codes: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*
 
 $(BENCH_VENV)/installed: setup.cfg pyproject.toml

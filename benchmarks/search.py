@@ -31,7 +31,7 @@ def default_search(workers: int = 0) -> Search:
     task = TASKS["cartpole"]
     evaluator = Evaluator(task, seed=1, workers=workers or os.cpu_count() or 1)
     space = SearchSpace(
-        encoder=FlipFlop(scale=task.scale), readout=WinnerTakesAll(), outputs=task.actions,
+        encoder=FlipFlop(scale=task.scale), readout=WinnerTakesAll(), outputs=2,
         task=task.name,
     )  # fmt: skip
     specs = [ObjectiveSpec(o.name, o.maximise, *o.span(task)) for o in evaluator.objectives]

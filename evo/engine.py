@@ -53,6 +53,8 @@ class Settings:
         Generations after the first.
     evaluations : int, optional
         Stop before a generation that would exceed this many evaluations.
+    steps : int, optional
+        Stop after the generation in which this many environment steps have been spent.
     refresh : int
         Generations after which a new epoch begins, with new starts and faults: the parents
         are evaluated again, so that none lives on by luck with old ones. 0 for never.
@@ -67,6 +69,7 @@ class Settings:
     population: int = 100
     generations: int = 40
     evaluations: int | None = None
+    steps: int | None = None
     refresh: int = 0
     mate: float = 0.3
     join: float = 0.1
@@ -79,6 +82,8 @@ class Settings:
         whole(self.generations, "generations", 0, 1_000_000_000)
         if self.evaluations is not None:
             whole(self.evaluations, "evaluations", 1, 10**15)
+        if self.steps is not None:
+            whole(self.steps, "steps", 1, 10**18)
         whole(self.refresh, "refresh", 0, 1_000_000_000)
         real(self.mate, "mate", 0.0, 1.0)
         real(self.join, "join", 0.0, 1.0)
@@ -124,7 +129,7 @@ class Result(NamedTuple):
     ----------
     state : State
     stopped_by : str
-        "generations", "evaluations" or "interrupt".
+        "generations", "evaluations", "steps" or "interrupt".
     """
 
     state: State
@@ -231,6 +236,8 @@ def evolve(
         cost = settings.population + (len(state.population) if run.renews(state) else 0)
         if settings.evaluations is not None and state.evaluations + cost > settings.evaluations:
             return Result(state, "evaluations")
+        if settings.steps is not None and state.steps >= settings.steps:
+            return Result(state, "steps")
         if should_stop and should_stop():
             return Result(state, "interrupt")
         genomes = run.offspring(state)

@@ -100,7 +100,8 @@ def split_key(pre: np.uint64, post: np.uint64, genome: Genome) -> np.uint64:
 def decode(genome: Genome, space: SearchSpace, /) -> Network:
     """Build the network that a genome describes (genotype to phenotype).
 
-    Neurons keep the genome's order: inputs, outputs, hidden by key.
+    Neurons keep the genome's order: inputs, outputs, hidden by key. What the readout dictates
+    of the outputs takes the place of their genes.
     """
     order = np.argsort(genome.key)
     ranked = genome.key[order]
@@ -112,11 +113,14 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
     channel = np.array([channels.get(k, -1) for k in genome.pre.tolist()], dtype=np.int64)
     graded, between = channel >= 0, channel < 0
     inputs = len(space.input_keys)
+    columns = {"tau_mem": genome.tau_mem, "v_threshold": genome.v_threshold}
+    for name, values in space.output_columns.items():
+        columns[name] = columns[name].copy()
+        columns[name][inputs : space.fixed] = values
     return Network.build(
         {
             "key": genome.key,
-            "tau_mem": genome.tau_mem,
-            "v_threshold": genome.v_threshold,
+            **columns,
             "v_reset": space.v_reset,
             "v_leak": space.v_leak,
             "v_min": space.v_min,

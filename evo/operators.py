@@ -14,14 +14,23 @@ from numpy.typing import NDArray
 
 from evo.genome import Genome, split_key
 from evo.space import SearchSpace
+from neuro.hashing import hash_text, hash_words
 
 Mutation = Callable[[Genome, SearchSpace, Generator], Genome | None]
 
 
 def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
-    """Make a sparse random network without hidden neurons; every output hears something."""
-    key = np.concatenate([space.input_keys, space.output_keys])
+    """Make a sparse random network with few hidden neurons; every target hears something."""
     sources = np.concatenate([space.channel_keys, space.input_keys])
+    direct = not (space.silent and space.encoder.graded)
+    hidden = {
+        np.uint64(hash_words(hash_text("split"), sources[-1], post, rank)): post
+        for post in space.output_keys
+        for rank in range(max(space.first_hidden, int(not direct)))
+    }
+    key = np.concatenate(
+        [space.input_keys, space.output_keys, np.array(sorted(hidden), dtype=np.uint64)]
+    )
     genome = Genome(
         key,
         _random_tau(space, rng, len(key)),
@@ -32,10 +41,11 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
         np.empty(0, dtype=np.int64),
     )
     rows = []
-    for post in space.output_keys:
+    for post in [*(space.output_keys if direct else ()), *hidden]:
         chosen = rng.random(len(sources)) < space.density
         chosen[rng.integers(len(sources))] = True
         rows += [(pre, post, *_random_synapse(space, rng)) for pre in sources[chosen]]
+    rows += [(pre, post, *_random_synapse(space, rng)) for pre, post in hidden.items()]
     if len(rows) > space.synapse_limit:
         kept = rng.choice(len(rows), space.synapse_limit, replace=False)
         rows = [rows[i] for i in sorted(kept)]
@@ -50,7 +60,7 @@ def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome
     targets = genome.key[len(space.input_keys) :]
     for _ in range(10):
         pre, post = rng.choice(sources), rng.choice(targets)
-        if not genome.has(pre, post):
+        if space.allows(pre, post) and not genome.has(pre, post):
             return genome.with_synapses([(pre, post, *_random_synapse(space, rng))])
     return None
 
@@ -145,7 +155,9 @@ def change_delay(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genom
 def perturb_threshold(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
     """Add normal noise to one threshold, with a step size drawn over decades."""
     threshold = genome.v_threshold.copy()
-    j = rng.integers(len(threshold))
+    j = _spiking(genome, space, rng)
+    if j is None:
+        return None
     span = space.threshold_high - space.threshold_low
     step = rng.normal(0.0, span * 10.0 ** rng.uniform(-2.0, 0.0))
     threshold[j] = np.clip(threshold[j] + step, space.threshold_low, space.threshold_high)
@@ -155,7 +167,9 @@ def perturb_threshold(genome: Genome, space: SearchSpace, rng: Generator, /) -> 
 def perturb_tau(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
     """Stretch or shrink one membrane time constant; beyond the range it becomes infinite."""
     tau = genome.tau_mem.copy()
-    j = rng.integers(len(tau))
+    j = _spiking(genome, space, rng)
+    if j is None:
+        return None
     if np.isinf(tau[j]):
         tau[j] = _random_tau(space, rng, 1)[0]
     else:
@@ -234,6 +248,17 @@ def _matches(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     _, in_a, in_b = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     return in_a, in_b
+
+
+def _spiking(genome: Genome, space: SearchSpace, rng: Generator) -> int | None:
+    """Pick a neuron whose time constant and threshold are its own, if there is one."""
+    if not space.silent:
+        return int(rng.integers(len(genome.key)))
+    inputs, hidden = len(space.input_keys), len(genome.key) - space.fixed
+    if inputs + hidden == 0:
+        return None
+    j = int(rng.integers(inputs + hidden))
+    return j if j < inputs else j + len(space.output_keys)
 
 
 def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:

@@ -43,7 +43,15 @@ class SearchSpace:
     hidden_limit, synapse_limit : int
         Operators do not grow a genome beyond these.
     density : float
-        Share of all connections from sources to outputs that a first network has.
+        Share of all connections from sources to their targets that a first network has.
+    first_hidden : int
+        Hidden neurons per output in a first network.
+
+    Notes
+    -----
+    Outputs that never spike (see `Readout.neurons`) send nothing, and channels of a graded
+    encoder do not reach them directly: what they integrate is spikes. With such an encoder a
+    first network has at least one hidden neuron per output.
     """
 
     encoder: Encoder
@@ -65,6 +73,7 @@ class SearchSpace:
     hidden_limit: int = 32
     synapse_limit: int = 256
     density: float = 0.4
+    first_hidden: int = 0
 
     def __post_init__(self) -> None:
         whole(self.outputs, "outputs", 1, 10_000)
@@ -84,6 +93,7 @@ class SearchSpace:
         whole(self.hidden_limit, "hidden_limit", 0, 100_000)
         whole(self.synapse_limit, "synapse_limit", 1, 1_000_000)
         real(self.density, "density", 0.0, 1.0)
+        whole(self.first_hidden, "first_hidden", 0, self.hidden_limit)
 
     @cached_property
     def input_keys(self) -> NDArray[np.uint64]:
@@ -101,6 +111,31 @@ class SearchSpace:
         """Keys of the channels of a graded encoder, which genes use as `pre`; else empty."""
         count = self.encoder.channels if self.encoder.graded else 0
         return hash_words(hash_text("channel"), np.arange(count, dtype=np.uint64))
+
+    @cached_property
+    def output_columns(self) -> dict[str, NDArray[np.float64]]:
+        """Columns of the output neurons that the readout dictates."""
+        return self.readout.neurons(self.outputs)
+
+    @cached_property
+    def silent(self) -> bool:
+        """Whether the outputs never spike."""
+        threshold = self.output_columns.get("v_threshold", np.zeros(1))
+        return bool(np.isinf(threshold).all())
+
+    @cached_property
+    def _channels(self) -> frozenset[int]:
+        return frozenset(self.channel_keys.tolist())
+
+    @cached_property
+    def _silent(self) -> frozenset[int]:
+        return frozenset(self.output_keys.tolist()) if self.silent else frozenset()
+
+    def allows(self, pre: np.uint64, post: np.uint64) -> bool:
+        """Whether a synapse from `pre` to `post` may be."""
+        if int(pre) in self._silent:
+            return False
+        return int(post) not in self._silent or int(pre) not in self._channels
 
     @property
     def fixed(self) -> int:

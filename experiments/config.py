@@ -17,6 +17,7 @@ from typing import Any
 import tomli_w
 
 from evo import MUTATIONS, SearchSpace, Settings
+from experiments.defaults import defaults_of
 from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
 from fitness.objectives import parse_aggregate
 from neuro import ENCODERS, READOUTS
@@ -34,7 +35,8 @@ def default_tables(task: Task) -> Tables:
     """Return the default configuration of a task, every section and key."""
     return {
         "run": {"task": task.name, "seed": 1, "workers": os.cpu_count() or 1},
-        "encoder": {"name": "flip-flop", "scale": list(task.scale)},
+        # What follows from the task is filled in: scale and center, bounds, choices.
+        "encoder": {"name": "flip-flop"},
         "readout": {"name": "winner-takes-all"},
         "space": {
             f.name: f.default
@@ -53,6 +55,7 @@ def default_tables(task: Task) -> Tables:
         "resilience": {
             "model": "gaussian",  # its typical severity and parameters are filled in
             "draws": 32,
+            "episodes": 1,
             "aggregate": "mean",
         },
         "validation": {"episodes": 50, "draws": 100},
@@ -61,13 +64,13 @@ def default_tables(task: Task) -> Tables:
 
 
 # Keys without a default value; everything else that may be set stands in the defaults.
-_OPTIONAL = {"evolution": ("evaluations",)}
+_OPTIONAL = {"evolution": ("evaluations", "steps")}
 # Sections whose keys depend on the part that one of them names, and the keys that stay when
 # another part is named: an encoder's scale, for instance, is a fact of the task.
 _PARTS = {
-    "encoder": ("name", ("scale",)),
+    "encoder": ("name", ("scale", "center")),
     "readout": ("name", ()),
-    "resilience": ("model", ("draws", "aggregate")),
+    "resilience": ("model", ("draws", "episodes", "aggregate")),
 }
 
 
@@ -139,21 +142,27 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     else:
         name = source
     try:
-        tables = default_tables(find_task(name, "run.task" if where else "task"))
+        task = find_task(name, "run.task" if where else "task")
+        tables = default_tables(task)
+        for default in defaults_of(task):
+            _merge(tables, _nested(*default))
         _merge(tables, given)
         # Which part first, then its parameters, in whatever order they were typed.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
         for path, value in sorted(overrides, key=lambda item: item[0] not in selectors):
-            keys = path.split(".")
-            if len(keys) < 2:
+            if "." not in path:
                 raise wrong("--set", "section.key=value", path)
-            nested: Any = value
-            for key in reversed(keys):
-                nested = {key: nested}
-            _merge(tables, nested)
+            _merge(tables, _nested(path, value))
         return _build(tables)
     except InputError as error:
         raise InputError(f"{where}{error}") from None
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    nested = value
+    for key in reversed(path.split(".")):
+        nested = {key: nested}
+    return {} if nested is value else nested
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -219,17 +228,20 @@ def _build(tables: Tables) -> Config:
     """Make the parts; each checks its own values."""
     run = tables["run"]
     task = find_task(run["task"], "run.task")
-    encoder = from_table(ENCODERS, tables["encoder"], "encoder")
+    encoder = from_table(ENCODERS, _with_ranges(tables["encoder"], task), "encoder")
     if encoder.observations != len(task.observations):
         raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
                     encoder.observations)  # fmt: skip
-    readout = from_table(READOUTS, tables["readout"], "readout")
+    found = lookup(READOUTS, tables["readout"]["name"], "readout.name")
+    wiring = {**found.for_actions(task.actions), **tables["readout"]}
+    readout = from_table(READOUTS, wiring, "readout")
+    outputs = readout.outputs(task.actions)
     # With the defaults that were used, so that the file says everything.
     tables["encoder"], tables["readout"] = to_table(encoder), to_table(readout)
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
     workers = whole(run["workers"], "run.workers", 1, 1024)
     space = _section("space", lambda: SearchSpace(
-        encoder=encoder, readout=readout, outputs=readout.outputs(task.actions), task=task.name,
+        encoder=encoder, readout=readout, outputs=outputs, task=task.name,
         **tables["space"],
     ))  # fmt: skip
     settings = _section("evolution", lambda: Settings(**tables["evolution"]))
@@ -239,7 +251,7 @@ def _build(tables: Tables) -> Config:
     objectives = tuple(lookup(OBJECTIVES, n, f"objectives.names[{i}]") for i, n in enumerate(names))
     faults = tables["resilience"]
     faults.setdefault("severity", lookup(MODELS, faults["model"], "resilience.model").typical)
-    known = ("model", "severity", "draws", "aggregate")
+    known = ("model", "severity", "draws", "episodes", "aggregate")
     parameters = {k: v for k, v in faults.items() if k not in known}
     model = from_table(MODELS, {**parameters, "name": faults["model"]}, "resilience")
     if "name" in parameters:
@@ -247,6 +259,7 @@ def _build(tables: Tables) -> Config:
         raise InputError(f"{unknown}; did you mean resilience.model?")
     faults |= {k: v for k, v in to_table(model).items() if k != "name"}
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
+    whole(faults["episodes"], "resilience.episodes", 1, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
     for section in ("validation", "report"):
         whole(tables[section]["episodes"], f"{section}.episodes", 1, 1_000_000)
@@ -254,10 +267,22 @@ def _build(tables: Tables) -> Config:
     fault = _section("resilience", lambda: Fault(model, faults["severity"]))
     evaluator = _section("objectives", lambda: Evaluator(
         task, seed, starts=tables["objectives"]["starts"], draws=faults["draws"],
+        each=faults["episodes"],
         faults=(fault,), aggregate=faults["aggregate"], feasible=tables["objectives"]["feasible"],
         objectives=objectives, workers=workers,
     ))  # fmt: skip
     return Config(tables, task, space, settings, evaluator, objectives)
+
+
+def _with_ranges(table: dict[str, Any], task: Task) -> dict[str, Any]:
+    """Add the task's ranges to an encoder's table where its class has such parameters."""
+    cls = lookup(ENCODERS, table.get("name"), "encoder.name")
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    missing = [key for key in ("center", "scale") if key in known and key not in table]
+    if not missing:
+        return table
+    ranges = dict(zip(("center", "scale"), map(list, task.ranges()), strict=True))
+    return {**table, **{key: ranges[key] for key in missing}}
 
 
 def _section(name: str, make: Any) -> Any:

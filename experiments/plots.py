@@ -211,8 +211,10 @@ def raster_figure(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 4, 0.8]}
     )
     edges = np.arange(shown + 1) * ticks * network.dt
-    for c, name in enumerate(task.observations):
-        share = recording.observations[:shown, c] / task.scale[c]
+    center, scale = task.ranges()
+    # More lines than colours would tell nothing apart.
+    for c, name in enumerate(task.observations[: len(COLOURS)]):
+        share = (recording.observations[:shown, c] - center[c]) / scale[c]
         seen.stairs(
             share, edges, baseline=None, label=name, color=COLOURS[c % len(COLOURS)], lw=1.5
         )
@@ -231,9 +233,12 @@ def raster_figure(
     kinds = [(BLUE, "input", len(inputs)), (VERMILION, "output", len(outputs))]
     kinds.insert(1, ("black", "hidden", spikes.shape[1] - len(inputs | outputs)))
     fired.legend(handles=[Line2D([], [], color=c, label=t) for c, t, n in kinds if n], **beside)
-    done.stairs(recording.actions[:shown], edges, baseline=None, color="black", lw=1.5)
+    for c, values in enumerate(recording.actions[:shown].T):
+        done.stairs(values, edges, baseline=None, color="black" if c == 0 else COLOURS[c - 1],
+                    lw=1.5)  # fmt: skip
     done.set_ylabel("action")
-    done.set_yticks(range(task.actions))
+    if isinstance(task.actions, int) and task.actions <= 5:
+        done.set_yticks(range(task.actions))
     done.set_xlabel("time in the network, ms")
     done.set_xlim(0, shown * ticks * network.dt)
     seen.set_title(

@@ -164,7 +164,8 @@ def check_unchanged(path: Path, config: Config) -> None:
     InputError
         Names the key that was changed.
     """
-    free = {("run", "workers"), ("evolution", "generations"), ("evolution", "evaluations")}
+    free = {("run", "workers")}
+    free |= {("evolution", budget) for budget in ("generations", "evaluations", "steps")}
     begun = resolve(str(path / BEGUN_WITH)).tables
     for section, keys in config.tables.items():
         # Which part first: another encoder explains other parameters.

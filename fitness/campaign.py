@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.rollout import play
-from fitness.tasks import Task, episode_seeds
+from fitness.tasks import Task
 from neuro import Network
 from neuro.faults import Fault, FaultModel, FaultSite, inject
 from neuro.specs import whole
@@ -107,7 +107,7 @@ class Campaign:
         progress : callable, optional
             Called with the number of draws just played.
         """
-        starts = self.task.starts(episode_seeds(self.seed, "campaign", self.episodes))
+        starts = self.task.draw_starts(self.seed, "campaign", self.episodes)
         golden = play(network, self.task, starts).scores
         with ThreadPoolExecutor(self.workers) as pool:
             for model, severities in self.models:
@@ -136,7 +136,7 @@ class Campaign:
             self.task,
             starts,
             copies=inject(network, [fault], self.seed, numbers),
-            copy_of=np.repeat(np.arange(len(numbers)), self.episodes),
-            start_of=np.tile(np.arange(self.episodes), len(numbers)),
+            copy_of=np.repeat(np.arange(len(numbers)), len(starts)),
+            start_of=np.tile(np.arange(len(starts)), len(numbers)),
         )
-        return played.scores.reshape(len(numbers), self.episodes)
+        return played.scores.reshape(len(numbers), len(starts))

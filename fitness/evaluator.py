@@ -53,7 +53,9 @@ class Evaluator:
     starts : int
         Episodes without faults.
     draws : int
-        Fault draws, each played from one of the starts in turn; 0 for none.
+        Fault draws; 0 for none.
+    each : int
+        Episodes of each draw, from the starts in turn.
     faults : sequence of Fault
         Injected together in each draw.
     aggregate : str
@@ -81,6 +83,7 @@ class Evaluator:
     purpose: str = "training"
     starts: int = 8
     draws: int = 32
+    each: int = 1
     faults: FaultRound = (Fault(Gaussian(), Gaussian.typical),)
     aggregate: str = "mean"
     feasible: float = 1.0
@@ -92,6 +95,7 @@ class Evaluator:
         whole(self.seed, "seed", 0, 2**64 - 1)
         whole(self.starts, "starts", 1, 1_000_000)
         whole(self.draws, "draws", 0, 1_000_000)
+        whole(self.each, "each", 1, 1_000_000)
         whole(self.workers, "workers", 1, 1024)
         real(self.feasible, "feasible", -1e9, 1e9)
 
@@ -118,7 +122,7 @@ class Evaluator:
     ) -> tuple[list[Measurement], NDArray[np.float64], int]:
         """Play golden episodes with all networks and faulty ones with those that pass."""
         name = f"{self.purpose} {epoch}" if epoch else self.purpose
-        starts = self.task.starts(episode_seeds(self.seed, name, self.starts))
+        starts = self.task.draw_starts(self.seed, name, self.starts)
         golden = play_all(networks, self.task, starts, workers=self.workers)
         fraction = self.task.fraction(golden.scores.mean(axis=1))
         violation = np.maximum(0.0, self.feasible - fraction)
@@ -133,11 +137,12 @@ class Evaluator:
                 self.task,
                 starts,
                 copies=[inject(networks[m], self.faults, seed, numbers) for m in passing],
-                copy_of=numbers,
-                start_of=numbers % self.starts,
+                copy_of=np.repeat(numbers, self.each),
+                start_of=np.arange(self.draws * self.each) % len(starts),
                 workers=self.workers,
             )
-            faulty = dict(zip(passing, struck.scores, strict=True))
+            per_draw = struck.scores.reshape(len(passing), self.draws, self.each).mean(axis=2)
+            faulty = dict(zip(passing, per_draw, strict=True))
             steps += int(struck.steps.sum())
         measured = [
             Measurement(network, self.task, golden.scores[m], faulty.get(m), self.aggregate)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
+import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from fitness.rollout import Episodes, check_fit, check_wiring, checked_jobs
-from fitness.tasks import Task
+from fitness.tasks import CompiledTask, EnvironmentTask, Task
+from fitness.tasks.environment import (
+    action_converter,
+    count_observations,
+    flatten,
+    read_actions,
+)
+from fitness.wiring import Episodes, check_fit, check_wiring, checked_jobs
 from neuro import LaneController, Network
-from neuro.errors import InputError, wrong
+from neuro.errors import InputError
 from neuro.kernels import WIDEST, Copies
 from neuro.specs import whole
 
@@ -37,13 +47,19 @@ def play_gymnasium(
         The task has no Gymnasium counterpart.
     """
     check_fit(network, task)
-    if task.gymnasium_id is None:
-        raise InputError(f"task {task.name}: expected a task with a Gymnasium environment")
-    import gymnasium  # a third of a second that the compiled path need not pay
+    if isinstance(task, EnvironmentTask):
+        make = task.make
+    else:
+        identifier = task.gymnasium_id if isinstance(task, CompiledTask) else None
+        if identifier is None:
+            raise InputError(f"task {task.name}: expected a task with a Gymnasium environment")
+        import gymnasium  # a third of a second that the compiled path need not pay
 
-    name = task.gymnasium_id
+        def make() -> Any:
+            return gymnasium.make(identifier)
+
     return play_environment(
-        network, lambda: gymnasium.make(name), seeds, copies=copies, copy_of=copy_of
+        network, make, seeds, copies=copies, copy_of=copy_of, max_steps=task.max_steps
     )
 
 
@@ -55,6 +71,7 @@ def play_environment(
     *,
     copies: Copies | None = None,
     copy_of: ArrayLike | None = None,
+    max_steps: int | None = None,
 ) -> Episodes:
     """Play an episode of any Gymnasium environment for each seed; up to 32 step together.
 
@@ -65,14 +82,16 @@ def play_environment(
     ----------
     network : Network
     make : callable
-        Makes an environment with a box of observations and discrete actions, for instance
-        ``lambda: gymnasium.make("LunarLander-v3")``.
+        Makes an environment with a box of observations and discrete, multi-discrete or bounded
+        continuous actions, for instance ``lambda: gymnasium.make("LunarLander-v3")``.
     seeds : sequence of int
         Each episode's, for the environment's ``reset``.
     copies : Copies, optional
         Faulty copies; the network itself if left out.
     copy_of : array_like of int, optional
         Which copy plays each episode; the first if left out.
+    max_steps : int, optional
+        Decisions after which an episode is cut off, if the environment itself does not.
 
     Raises
     ------
@@ -92,55 +111,127 @@ def play_environment(
     count = len(seeds)
     chosen = np.zeros(count, dtype=np.int64) if copy_of is None else copy_of
     chosen = checked_jobs(chosen, "copy_of", 1 if copies is None else len(copies.weight), count)
-    scores, steps = np.zeros(count), np.zeros(count, dtype=np.int64)
     with ExitStack() as stack:
-        lanes = [stack.enter_context(make()) for _ in range(min(WIDEST, count))]
-        if not lanes:
-            return Episodes(scores, steps)
-        first_action = _check_spaces(network, lanes[0])
-        controller = LaneController(network, copies)
-        job = list(range(len(lanes)))
-        observations = np.zeros((len(lanes), int(np.prod(lanes[0].observation_space.shape))))
-
-        def begin(lane: int) -> None:
-            controller.begin(lane, int(chosen[job[lane]]))
-            observations[lane] = np.ravel(lanes[lane].reset(seed=seeds[job[lane]])[0])
-
-        for lane in job:
-            begin(lane)
-        waiting, active = len(lanes), len(lanes)
-        while active:
-            actions = controller.act(observations[:active])[:, 0]
-            # From the last lane on: the one that fills a gap has already been stepped.
-            for lane in range(active - 1, -1, -1):
-                observation, reward, terminated, truncated, _ = lanes[lane].step(
-                    first_action + int(actions[lane])
-                )
-                observations[lane] = np.ravel(observation)
-                scores[job[lane]] += float(reward)
-                steps[job[lane]] += 1
-                if not (terminated or truncated):
-                    continue
-                if waiting < count:
-                    job[lane], waiting = waiting, waiting + 1
-                    begin(lane)
-                else:
-                    active -= 1
-                    controller.move(lane, active)
-                    for row in (lanes, job):
-                        row[lane], row[active] = row[active], row[lane]
-                    observations[lane] = observations[active]
-    return Episodes(scores, steps)
+        environments = [stack.enter_context(make()) for _ in range(min(WIDEST, count))]
+        return _play(network, environments, seeds, copies, chosen, max_steps)
 
 
-def _check_spaces(network: Network, environment: Any) -> int:
-    """Make sure that a network fits an environment, and return its first action."""
-    from gymnasium.spaces import Box, Discrete
+def _play(
+    network: Network, environments: Sequence[Any], seeds: Sequence[int], copies: Copies | None,
+    copy_of: NDArray[np.int64], max_steps: int | None,
+) -> Episodes:  # fmt: skip
+    """Play in given environments, as many at a time as there are."""
+    count = len(seeds)
+    result = Episodes(np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.bool_))
+    lanes = list(environments)
+    if not lanes:
+        return result
+    observed = count_observations(lanes[0].observation_space)
+    actions = read_actions(lanes[0].action_space)
+    check_wiring(network, "the environment", observed, actions)
+    convert = action_converter(lanes[0].action_space)
+    controller = LaneController(network, copies)
+    job = list(range(len(lanes)))
+    observations = np.zeros((len(lanes), observed))
 
-    seen, done = environment.observation_space, environment.action_space
-    if not isinstance(seen, Box):
-        raise wrong("observation space", "a Box", type(seen).__name__)
-    if not isinstance(done, Discrete):
-        raise wrong("action space", "a Discrete one", type(done).__name__)
-    check_wiring(network, "the environment", int(np.prod(seen.shape)), int(done.n))
-    return int(done.start)
+    def begin(lane: int) -> None:
+        controller.begin(lane, int(copy_of[job[lane]]))
+        observations[lane] = flatten(lanes[lane].reset(seed=seeds[job[lane]])[0])
+
+    for lane in job:
+        begin(lane)
+    waiting, active = len(lanes), len(lanes)
+    while active:
+        taken = controller.act(observations[:active])
+        # From the last lane on: the one that fills a gap has already been stepped.
+        for lane in range(active - 1, -1, -1):
+            seen, reward, terminated, truncated, _ = lanes[lane].step(convert(taken[lane]))
+            observations[lane] = flatten(seen)
+            episode = job[lane]
+            result.scores[episode] += float(reward)
+            result.steps[episode] += 1
+            if not (terminated or truncated or result.steps[episode] == max_steps):
+                continue
+            result.terminated[episode] = terminated
+            if waiting < count:
+                job[lane], waiting = waiting, waiting + 1
+                begin(lane)
+            else:
+                active -= 1
+                controller.move(lane, active)
+                for row in (lanes, job):
+                    row[lane], row[active] = row[active], row[lane]
+                observations[lane] = observations[active]
+    return result
+
+
+def play_environments(
+    networks: Sequence[Network], task: EnvironmentTask, seeds: NDArray[np.float64],
+    copies: Sequence[Copies] | None, copy_of: NDArray[np.int64], workers: int,
+) -> Episodes:  # fmt: skip
+    """Let each network play the same J episodes, in as many processes as there are workers.
+
+    Returns
+    -------
+    Episodes
+        With arrays of shape (M, J).
+    """
+    jobs = [
+        (network, task.name, [int(seed) for seed in seeds], None if copies is None else copies[m],
+         copy_of)
+        for m, network in enumerate(networks)
+    ]  # fmt: skip
+    _TASKS[task.name] = task
+    if workers == 1 or len(networks) < 2:
+        played = [_play_job(job) for job in jobs]
+    else:
+        played = list(_pool(task, workers).map(_play_job, jobs))
+    if not played:
+        empty = np.zeros((0, len(seeds)))
+        return Episodes(empty, empty.astype(np.int64), empty.astype(np.bool_))
+    return Episodes(*(np.array(arrays) for arrays in zip(*played, strict=True)))
+
+
+_TASKS: dict[str, EnvironmentTask] = {}
+_ENVIRONMENTS: dict[str, list[Any]] = {}
+_POOLS: dict[tuple[str, int], ProcessPoolExecutor] = {}
+
+
+def _play_job(job: tuple[Network, str, list[int], Copies | None, NDArray[np.int64]]) -> Episodes:
+    """Play one network's episodes, in environments that are kept for the next."""
+    network, name, seeds, copies, copy_of = job
+    task = _TASKS[name]
+    kept = _ENVIRONMENTS.setdefault(name, [])
+    while len(kept) < min(WIDEST, len(seeds)):
+        kept.append(task.make())
+    return _play(network, kept[: min(WIDEST, len(seeds))], seeds, copies, copy_of, task.max_steps)
+
+
+def _pool(task: EnvironmentTask, workers: int) -> ProcessPoolExecutor:
+    """Return the processes that play a task; they are kept until the program ends.
+
+    Environments hold the interpreter's lock, so threads would not help. Where it is safe,
+    processes are forked: they then know environments that a user's script has registered.
+    """
+    key = task.name, workers
+    if key not in _POOLS:
+        fork = sys.platform == "linux"
+        _POOLS[key] = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("fork" if fork else "spawn"),
+            initializer=_begin_worker,
+            initargs=(task.name,),
+        )
+    return _POOLS[key]
+
+
+def _begin_worker(name: str) -> None:
+    """Leave Ctrl-C to the parent, and make sure that the task is known here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _ENVIRONMENTS.clear()
+    if name not in _TASKS:
+        from fitness.tasks import find_task
+
+        task = find_task(name)
+        assert isinstance(task, EnvironmentTask)
+        _TASKS[name] = task

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fitness.rollout import check_fit
 from fitness.tasks import Task
+from fitness.wiring import check_fit
 from neuro import Controller, Network
 
 
@@ -18,7 +18,7 @@ class EpisodeRecording(NamedTuple):
     Attributes
     ----------
     observations : ndarray of float64, shape (D, observations)
-    actions : ndarray of float64, shape (D,)
+    actions : ndarray of float64, shape (D, values)
     ext, voltage : ndarray of float64, shape (T, N)
         External input and potential of every neuron.
     spikes : ndarray of bool, shape (T, N)
@@ -39,22 +39,22 @@ def record_episode(
     """Play one episode from the start of `seed`, at most `decisions` long, recording it all."""
     check_fit(network, task)
     controller = Controller(network)
-    state = task.starts([seed])[0]
-    observation = np.zeros(len(task.observations))
-    observations, actions, ext, voltage, spikes = [], [], [], [], []
+    episode = task.begin(task.starts([seed])[0])
+    observations: list[NDArray[np.float64]] = []
+    actions: list[NDArray[np.float64]] = []
+    ext, voltage, spikes = [], [], []
     score = 0.0
-    for _ in range(task.max_steps if decisions is None else min(decisions, task.max_steps)):
-        task.observe(state, observation)
-        action = controller.act(observation)
-        observations.append(observation.copy())
-        actions.append(action[0])
+    while decisions is None or len(actions) < decisions:
+        observations.append(episode.observation)
+        actions.append(controller.act(episode.observation))
         ext.append(controller.ext.copy())
         voltage.append(controller.voltage.copy())
         spikes.append(controller.spikes.astype(bool))
-        reward, ended = task.step(state, action)
+        reward, terminated, truncated = episode.step(actions[-1])
         score += reward
-        if ended:
+        if terminated or truncated:
             break
+    episode.close()
     return EpisodeRecording(
         np.array(observations),
         np.array(actions),

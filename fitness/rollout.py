@@ -4,65 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from fitness.tasks import Task
-from neuro import Encoder, Network, Readout, closed_loop
-from neuro.errors import InputError, wrong
+from fitness.gymnasium import play_environments
+from fitness.tasks import CompiledTask, EnvironmentTask, Task
+from fitness.wiring import Episodes, check_fit, checked_jobs
+from neuro import Network, closed_loop
+from neuro.errors import wrong
 from neuro.kernels import Copies
 from neuro.program import Batch, compile_batch
 from neuro.simulate import checked_copies
 from neuro.specs import whole
-
-
-class Episodes(NamedTuple):
-    """Outcome of J episodes.
-
-    Attributes
-    ----------
-    scores : ndarray of float64, shape (J,)
-        Sum of rewards.
-    steps : ndarray of int64, shape (J,)
-        Decisions taken.
-    """
-
-    scores: NDArray[np.float64]
-    steps: NDArray[np.int64]
-
-
-def check_fit(network: Network, task: Task, /) -> tuple[Encoder, Readout]:
-    """Make sure a network is wired for a task, and return its encoder and readout.
-
-    Raises
-    ------
-    InputError
-        It has no encoder or readout, or sees or does something else.
-    """
-    return check_wiring(network, task.name, len(task.observations), task.actions)
-
-
-def check_wiring(
-    network: Network, name: str, observations: int, actions: int, /
-) -> tuple[Encoder, Readout]:
-    """Make sure that a network sees and does as many things as what is called `name`."""
-    encoder, readout = network.encoder, network.readout
-    if encoder is None or readout is None:
-        missing = "encoder" if encoder is None else "readout"
-        raise InputError(f"network.{missing}: expected one to play {name}, got none")
-    if encoder.observations != observations:
-        raise wrong(
-            "network.encoder", f"{observations} observations as in {name}", encoder.observations
-        )
-    wanted = readout.outputs(actions)
-    if len(network.outputs) != wanted:
-        raise wrong(
-            "network.outputs", f"{wanted} neurons for the {actions} actions of {name}",
-            len(network.outputs),
-        )  # fmt: skip
-    return encoder, readout
 
 
 def play(
@@ -75,7 +30,7 @@ def play(
     copy_of: NDArray[np.int64] | None = None,
     start_of: NDArray[np.int64] | None = None,
 ) -> Episodes:
-    """Play episodes of a compiled task inside one kernel call that releases the GIL.
+    """Play episodes of a task; of a compiled one, in a kernel call that releases the GIL.
 
     Parameters
     ----------
@@ -107,7 +62,7 @@ def play(
     """
     own = None if copies is None else [copies]
     played = play_all([network], task, starts, copies=own, copy_of=copy_of, start_of=start_of)
-    return Episodes(played.scores[0], played.steps[0])
+    return Episodes(*(array[0] for array in played))
 
 
 def play_all(
@@ -121,7 +76,9 @@ def play_all(
     start_of: NDArray[np.int64] | None = None,
     workers: int = 1,
 ) -> Episodes:
-    """Let each of M networks play the same J episodes: one kernel call for each worker.
+    """Let each of M networks play the same J episodes.
+
+    Compiled tasks take one kernel call for each worker, environments a process for each.
 
     Parameters
     ----------
@@ -133,7 +90,7 @@ def play_all(
     copy_of, start_of : ndarray of int64, shape (J,), optional
         As in `play`.
     workers : int
-        Threads; a network is played by one of them, and which one makes no difference.
+        Threads or processes; a network is played by one of them, whichever it is.
 
     Returns
     -------
@@ -160,21 +117,24 @@ def play_all(
         copy_of = checked_jobs(copy_of, "copy_of", each, len(start_of))
         start_of = checked_jobs(start_of, "start_of", len(starts), len(start_of))
 
-    scores = np.zeros((len(networks), len(copy_of)))
-    steps = np.zeros((len(networks), len(copy_of)), dtype=np.int64)
-    # Kernels are handed one encoder and one readout: networks that differ in these come apart.
     wired = [check_fit(network, task) for network in networks]
+    if isinstance(task, EnvironmentTask):
+        return play_environments(networks, task, starts[start_of, 0], copies, copy_of, workers)
+    assert isinstance(task, CompiledTask)
+    shape = len(networks), len(copy_of)
+    result = Episodes(np.zeros(shape), np.zeros(shape, np.int64), np.zeros(shape, np.bool_))
+    # Kernels are handed one encoder and one readout: networks that differ in these come apart.
     groups: dict[tuple[int, int], list[int]] = {}
     for m, (encoder, readout) in enumerate(wired):
         groups.setdefault((id(encoder.kernel), id(readout.kernel)), []).append(m)
     for members in groups.values():
         batch = compile_batch([networks[m] for m in members])
         encoder, readout = wired[members[0]]
-        group_scores, group_steps = scores[members], steps[members]
+        part = [array[members] for array in result]
         arguments: tuple[Any, ...] = (
             batch, _joined(copies, members, batch), copy_of, start_of, starts, task.max_steps,
-            encoder.kernel, readout.kernel, task.observe, task.step, len(task.observations), 1,
-            np.zeros(1, dtype=np.int64), group_scores, group_steps,
+            encoder.kernel, readout.kernel, task.observe, task.step, len(task.observations),
+            np.zeros(1, dtype=np.int64), *part,
         )  # fmt: skip
         threads = min(workers, len(members))
         with ThreadPoolExecutor(threads) as pool:
@@ -182,8 +142,9 @@ def play_all(
             closed_loop.roll_out(*arguments)
             for other in others:
                 other.result()
-        scores[members], steps[members] = group_scores, group_steps
-    return Episodes(scores, steps)
+        for array, filled in zip(result, part, strict=True):
+            array[members] = filled
+    return result
 
 
 def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -> Copies:
@@ -192,17 +153,3 @@ def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -
         return Copies(batch.weight, batch.in_weight, batch.neurons[2])
     parts = zip(*(copies[m] for m in members), strict=True)
     return Copies(*(np.concatenate([array.ravel() for array in part]) for part in parts))
-
-
-def checked_jobs(jobs: ArrayLike, name: str, below: int, count: int) -> NDArray[np.int64]:
-    """Make sure that jobs exist; the kernel checks no bounds."""
-    given = np.asarray(jobs)
-    if given.dtype.kind not in "iu" and given.size:
-        raise wrong(name, "whole numbers", jobs)
-    checked = np.array(given, dtype=np.int64)
-    if checked.shape != (count,):
-        raise wrong(name, f"shape ({count},)", checked.shape)
-    bad = (checked < 0) | (checked >= below)
-    if bad.any():
-        raise wrong(name, f"indices from 0 to {below - 1}", int(checked[bad][0]))
-    return checked

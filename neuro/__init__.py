@@ -3,13 +3,32 @@
 Knows nothing of tasks or evolution.
 """
 
+from neuro.actions import Actions, Box
 from neuro.controller import Controller, LaneController
-from neuro.encoders import ENCODERS, Current, Encoder, FlipFlop
+from neuro.encoders import (
+    ENCODERS,
+    Argyle,
+    Bins,
+    Current,
+    Encoder,
+    FlipFlop,
+    Latency,
+    Population,
+    Rate,
+)
 from neuro.errors import InputError
 from neuro.network import Network, same_network
 from neuro.network_file import load, save
 from neuro.prune import prune
-from neuro.readouts import READOUTS, Readout, WinnerTakesAll
+from neuro.readouts import (
+    READOUTS,
+    FirstToSpike,
+    HighestPotential,
+    Potential,
+    Readout,
+    SpikeRate,
+    WinnerTakesAll,
+)
 from neuro.simulate import (
     Recording,
     golden_copies,
@@ -19,8 +38,9 @@ from neuro.simulate import (
 from neuro.twin import Twin, simulate_twin
 
 __all__ = [
-    "ENCODERS", "READOUTS", "Controller", "Current", "Encoder", "FlipFlop", "InputError",
-    "LaneController", "Network", "Readout", "Recording", "Twin", "WinnerTakesAll",
-    "golden_copies", "load", "prune", "same_network", "save", "simulate", "simulate_copies",
-    "simulate_twin",
+    "ENCODERS", "READOUTS", "Actions", "Argyle", "Bins", "Box", "Controller", "Current", "Encoder",
+    "FirstToSpike", "FlipFlop", "HighestPotential", "InputError", "LaneController", "Latency",
+    "Network", "Population", "Potential", "Rate", "Readout", "Recording", "SpikeRate", "Twin",
+    "WinnerTakesAll", "golden_copies", "load", "prune", "same_network", "save", "simulate",
+    "simulate_copies", "simulate_twin",
 ]  # fmt: skip

@@ -20,7 +20,10 @@ from neuro.kernels import (
     tick_lanes,
 )
 from neuro.program import program_of
-from neuro.vectors import borrow, choose, claim, has_bit, load, row_of, spread, store
+from neuro.vectors import at_least, borrow, choose, claim, has_bit, load, row_of, spread, store
+
+# What a readout sees of an output; see `neuro.readouts.SEES`.
+FIRST, POTENTIAL = 1, 2
 
 
 @kernel
@@ -51,12 +54,22 @@ def decide(p, s, start, observation, encode, read_out, action, ext, fired, v):
             if (pulses[c, word] >> bit) & np.uint64(1):
                 ext[t, p.inputs[c]] += p.gain
     run(p, s, start, ext, np.arange(n), fired, v)
-    counts = np.zeros(len(p.outputs), dtype=np.int64)
-    for t in range(p.ticks):
-        for o in range(len(p.outputs)):
-            j = p.outputs[o]
-            counts[o] += (fired[t, j // 64] >> np.uint64(j % 64)) & np.uint64(1)
-    read_out(counts, p.readout, action)
+    seen = np.zeros(len(p.outputs))
+    for o in range(len(p.outputs)):
+        j = p.outputs[o]
+        word, bit = j // 64, np.uint64(j % 64)
+        if p.sees == POTENTIAL:
+            seen[o] = v[p.ticks - 1, j]
+        elif p.sees == FIRST:
+            seen[o] = p.ticks
+        for t in range(p.ticks):
+            if (fired[t, word] >> bit) & np.uint64(1) == 0:
+                continue
+            if p.sees == FIRST:
+                seen[o] = min(seen[o], np.float64(t))
+            elif p.sees != POTENTIAL:
+                seen[o] += 1.0
+    read_out(seen, p.readout, action)
 
 
 class Ports(NamedTuple):
@@ -74,9 +87,9 @@ class Ports(NamedTuple):
         Pulses of all lanes: most channels are silent in most ticks.
     pulsing : ndarray of bool, shape (C,)
         Whether the channel's row of ``ext`` has pulses from the tick before.
-    counts : ndarray of float64, O rows of lanes
-    lane_counts : ndarray of int64, shape (O,)
-        What a readout sees of one lane.
+    seen : ndarray of float64, O rows of lanes
+    lane_seen : ndarray of float64, shape (O,)
+        What a readout sees of each output; of one lane.
     """
 
     observation: NDArray[np.float64]
@@ -87,22 +100,22 @@ class Ports(NamedTuple):
     pulses: NDArray[np.uint64]
     any_pulse: NDArray[np.uint64]
     pulsing: NDArray[np.bool_]
-    counts: NDArray[np.float64]
-    lane_counts: NDArray[np.int64]
+    seen: NDArray[np.float64]
+    lane_seen: NDArray[np.float64]
 
 
 @kernel
-def new_ports(p, x, stride, observations, actions):
+def new_ports(p, x, stride, observations):
     """Allocate ports, and mark the neurons that a graded encoder drives in every tick."""
     words = (p.ticks + 63) // 64
     for j in p.in_post:
         x.driven[j] = True
     return Ports(
-        np.zeros((stride, observations)), np.zeros((stride, actions)), np.zeros(p.channels),
+        np.zeros((stride, observations)), np.zeros((stride, p.values)), np.zeros(p.channels),
         np.zeros((p.channels, words), dtype=np.uint64), aligned(p.channels * stride),
         np.zeros(p.channels * words * stride, dtype=np.uint64),
         np.zeros(p.channels * words, dtype=np.uint64), np.zeros(p.channels, dtype=np.bool_),
-        aligned(len(p.outputs) * stride), np.zeros(len(p.outputs), dtype=np.int64),
+        aligned(len(p.outputs) * stride), np.zeros(len(p.outputs)),
     )  # fmt: skip
 
 
@@ -131,7 +144,7 @@ def encode_lanes(p, ports, stride, active, encode):
 
 @kernel
 def run_decision(p, x, ports, stride, active, own, start, lanes):
-    """Run the ticks of one decision and count the outputs' spikes."""
+    """Run the ticks of one decision and note what the readout sees of the outputs."""
     n, words = len(p.al), (p.ticks + 63) // 64
     zero, one = spread(0.0, lanes), spread(1.0, lanes)
     for j in range(n):
@@ -145,8 +158,9 @@ def run_decision(p, x, ports, stride, active, own, start, lanes):
     for j in range(n):
         if x.driven[j]:
             store(x.ext, j * stride, load(x.ext, j * stride, lanes) + spread(p.bias[j], lanes))
+    unseen = spread(np.float64(p.ticks) if p.sees == FIRST else 0.0, lanes)
     for o in range(len(p.outputs)):
-        store(ports.counts, o * stride, zero)
+        store(ports.seen, o * stride, unseen)
     for t in range(p.ticks):
         for c in range(len(p.inputs)):
             row = c * words + t // 64
@@ -164,17 +178,25 @@ def run_decision(p, x, ports, stride, active, own, start, lanes):
         for o in range(len(p.outputs)):
             fired = x.fired[p.outputs[o]]
             if fired != 0:
-                count = load(ports.counts, o * stride, lanes)
-                store(ports.counts, o * stride, choose(fired, count + one, count))
+                before = load(ports.seen, o * stride, lanes)
+                if p.sees == FIRST:
+                    after = spread(np.float64(t), lanes)
+                    fired &= at_least(before, after)
+                else:
+                    after = before + one
+                store(ports.seen, o * stride, choose(fired, after, before))
+    if p.sees == POTENTIAL:
+        for o in range(len(p.outputs)):
+            store(ports.seen, o * stride, load(x.v, p.outputs[o] * stride, lanes))
 
 
 @inlined
 def read_out_lanes(p, ports, stride, active, read_out):
-    """Turn each lane's counts into its action."""
+    """Turn what is seen of each lane into its action."""
     for lane in range(active):
         for o in range(len(p.outputs)):
-            ports.lane_counts[o] = np.int64(ports.counts[o * stride + lane])
-        read_out(ports.lane_counts, p.readout, row_of(ports.action, lane))
+            ports.lane_seen[o] = ports.seen[o * stride + lane]
+        read_out(ports.lane_seen, p.readout, row_of(ports.action, lane))
 
 
 @inlined
@@ -199,7 +221,7 @@ def decide_together(p, x, ports, stride, active, own, start, encode, read_out):
 @kernel
 def play(
     p, x, ports, state, stride, copies, copy_of, start_of, starts, max_steps,
-    encode, read_out, observe, step, returns, steps,
+    encode, read_out, observe, step, returns, steps, terminated,
 ):  # fmt: skip
     """Play the jobs of one network in given lanes, ports and plants; see `roll_out`."""
     p, x, ports = borrow(p), borrow(x), borrow(ports)
@@ -225,6 +247,7 @@ def play(
             returns[job[lane]] += reward
             steps[job[lane]] += 1
             if ended or steps[job[lane]] >= max_steps:
+                terminated[job[lane]] = ended
                 if waiting < jobs:
                     load_lane(p, x, stride, lane, copies, copy_of[waiting])
                     for i in range(state.shape[1]):
@@ -242,7 +265,7 @@ def play(
 @kernel
 def roll_out(
     batch, copies, copy_of, start_of, starts, max_steps, encode, read_out, observe, step,
-    observations, actions, counter, returns, steps,
+    observations, counter, returns, steps, terminated,
 ):  # fmt: skip
     """Let each of M networks play whole episodes, the same J jobs, in closed loop.
 
@@ -262,7 +285,7 @@ def roll_out(
         Decisions after which an episode is cut off.
     encode, read_out, observe, step : KernelFunction
         The encoder's and readout's kernels and the plant; see `neuro.jit`.
-    observations, actions : int
+    observations : int
         Numbers of values.
     counter : ndarray of int64, shape (1,)
         Zero to begin with: the next network to take.
@@ -270,6 +293,8 @@ def roll_out(
         Filled with the sum of rewards of each job.
     steps : ndarray of int64, shape (M, J)
         Filled with its number of decisions.
+    terminated : ndarray of bool, shape (M, J)
+        Filled with whether it came to its end before it was cut off.
     """
     at = batch.at
     each = len(copies.v_threshold) // max(1, at[-1, 0])
@@ -285,8 +310,9 @@ def roll_out(
             copies.v_threshold[each * at[m, 0] : each * at[m + 1, 0]].reshape(each, len(p.al)),
         )
         x = new_lanes(p, stride)
-        ports = new_ports(p, x, stride, observations, actions)
+        ports = new_ports(p, x, stride, observations)
         play(
             p, x, ports, np.zeros((stride, starts.shape[1])), stride, own, copy_of, start_of,
             starts, max_steps, encode, read_out, observe, step, returns[m], steps[m],
+            terminated[m],
         )  # fmt: skip

@@ -58,7 +58,7 @@ class Controller:
         self.ext = np.zeros(shape)
         self.voltage = np.zeros(shape)
         self._bits = np.zeros((shape[0], len(self._state.fired)), dtype=np.uint64)
-        self._action = np.zeros(1)
+        self._action = np.zeros(readout.values)
 
     @property
     def spikes(self) -> NDArray[np.bool_]:
@@ -80,7 +80,7 @@ class Controller:
         Returns
         -------
         ndarray of float64
-            The action; for discrete actions its index, as a float.
+            The action: the index of the choice, of each of several choices, or the values.
         """
         try:
             values = np.array(observation, dtype=np.float64)
@@ -109,8 +109,6 @@ class LaneController:
     network : Network
     copies : Copies, optional
         Faulty copies; the network itself if left out.
-    actions : int
-        Numbers in an action.
 
     Examples
     --------
@@ -126,17 +124,14 @@ class LaneController:
            [0.]])
     """
 
-    def __init__(
-        self, network: Network, copies: Copies | None = None, /, *, actions: int = 1
-    ) -> None:
+    def __init__(self, network: Network, copies: Copies | None = None, /) -> None:
         encoder, readout = _ends(network)
         self._copies = golden_copies(network) if copies is None else checked_copies(network, copies)
         self._encode, self._read_out = encoder.kernel, readout.kernel
         self._size = encoder.observations
-        whole(actions, "actions", 1, 1_000_000)
         p = self._program = compile_network(network)
         self._lanes = kernels.new_lanes(p, kernels.WIDEST)
-        self._ports = closed_loop.new_ports(p, self._lanes, kernels.WIDEST, self._size, actions)
+        self._ports = closed_loop.new_ports(p, self._lanes, kernels.WIDEST, self._size)
         self._own = kernels.own_thresholds(p, self._copies)
         self._tick = 0
 
@@ -161,7 +156,7 @@ class LaneController:
 
         Returns
         -------
-        ndarray of float64, shape (L, actions)
+        ndarray of float64, shape (L, values)
         """
         try:
             values = np.array(observations, dtype=np.float64)

@@ -51,7 +51,6 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 FLOATS = types.Array(types.float64, 1, "C")
-COUNTS = types.Array(types.int64, 1, "C")
 WORDS = types.Array(types.uint64, 2, "C")
 
 
@@ -97,7 +96,7 @@ def kernel_function(signature: Any) -> Callable[[Callable[..., Any]], KernelFunc
 
 # What the closed-loop kernel calls. Outputs are written into the last arguments.
 ENCODE = types.void(FLOATS, FLOATS, FLOATS, WORDS)  # observation, parameters, current, pulses
-READ_OUT = types.void(COUNTS, FLOATS, FLOATS)  # output spike counts, parameters, action
+READ_OUT = types.void(FLOATS, FLOATS, FLOATS)  # seen of each output, parameters, action
 OBSERVE = types.void(FLOATS, FLOATS)  # state, observation
 STEP = types.Tuple((types.float64, types.boolean))(FLOATS, FLOATS)  # state, action -> reward, end
 

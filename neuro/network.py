@@ -204,6 +204,11 @@ class Network:
                 f"{encoder.channels} neurons, one per channel of the encoder {encoder.name}",
                 len(ends["inputs"]),
             )
+        if readout is not None and readout.size not in (None, len(ends["outputs"])):
+            raise wrong(
+                "outputs", f"{readout.size} neurons for the readout {readout.name}",
+                len(ends["outputs"]),
+            )  # fmt: skip
         if task is not None and not isinstance(task, str):
             raise wrong("task", "a name or null", task)
         if provenance is not None and provenance != {}:

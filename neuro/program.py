@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuro.jit import kernel
 from neuro.network import Network
+from neuro.readouts import SEES
 
 
 class Program(NamedTuple):
@@ -39,6 +40,10 @@ class Program(NamedTuple):
         networks: adding and subtracting zeros changes nothing.
     gain : float
         Input of an input neuron per pulse.
+    sees : int
+        What the readout sees of an output, as an index into `neuro.readouts.SEES`.
+    values : int
+        Numbers in an action.
     """
 
     al: NDArray[np.float64]
@@ -66,6 +71,8 @@ class Program(NamedTuple):
     ring: int
     plain: bool
     gain: float
+    sees: int
+    values: int
 
 
 class Batch(NamedTuple):
@@ -87,8 +94,8 @@ class Batch(NamedTuple):
     at : ndarray of int64, shape (M + 1, 7)
         Where each network's neurons, synapses, input synapses, inputs, outputs, encoder and
         readout parameters begin.
-    counts : ndarray of int64, shape (M, 4)
-        channels, ticks, ring, plain.
+    counts : ndarray of int64, shape (M, 6)
+        channels, ticks, ring, plain, sees, values.
     gain : ndarray of float64, shape (M,)
     """
 
@@ -176,11 +183,13 @@ def compile_batch(networks: Sequence[Network], /) -> Batch:
                     n.encoder.ticks if n.encoder else 1,
                     1 << (int(n.synapses.delay.max(initial=1)) - 1).bit_length(),
                     p,
+                    SEES.index(n.readout.sees) if n.readout else 0,
+                    n.readout.values if n.readout else 0,
                 )
                 for n, p in zip(networks, plain, strict=True)
             ],
             dtype=np.int64,
-        ).reshape(-1, 4),
+        ).reshape(-1, 6),
         gain=np.array(
             [n.encoder.gain if n.encoder and not n.encoder.graded else 0.0 for n in networks]
         ),
@@ -201,7 +210,7 @@ def _program_of(batch, m):  # type: ignore[no-untyped-def]  # a kernel
         batch.input_synapses[0, i], batch.input_synapses[1, i], batch.in_weight[i],
         batch.inputs[here[3] : there[3]], batch.outputs[here[4] : there[4]],
         batch.encoder[here[5] : there[5]], batch.readout[here[6] : there[6]],
-        counts[0], counts[1], counts[2], counts[3] != 0, batch.gain[m],
+        counts[0], counts[1], counts[2], counts[3] != 0, batch.gain[m], counts[4], counts[5],
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
@@ -52,8 +53,16 @@ def from_table(registry: Mapping[str, type[T]], table: Any, where: str) -> T:
 def lookup(registry: Mapping[str, T], name: Any, where: str) -> T:
     """Find a name in a registry; the error lists what there is."""
     if not isinstance(name, str) or name not in registry:
-        raise wrong(where, f"one of {', '.join(registry)}", name)
+        raise unknown(where, registry, name)
     return registry[name]
+
+
+def unknown(where: str, known: Iterable[str], name: Any) -> InputError:
+    """Make the complaint that a name is none of those known; it suggests the nearest."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return InputError(f"{wrong(where, 'one of ' + ', '.join(names), name)}{hint}")
 
 
 def settle(part: Any, **values: Any) -> None:
@@ -87,3 +96,10 @@ def reals(value: Any, name: str, low: float, high: float) -> tuple[float, ...]:
     if not isinstance(value, (list, tuple)) or not value:
         raise wrong(name, "a list of at least one number", value)
     return tuple(real(v, f"{name}[{i}]", low, high) for i, v in enumerate(value))
+
+
+def flag(value: Any, name: str) -> bool:
+    """Check a truth value of a part."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise wrong(name, "true or false", value)
+    return bool(value)

@@ -88,9 +88,17 @@ class Twin:
                     if int(pulses[channel, t // 64]) >> (t % 64) & 1:
                         ext[j] += encoder.gain
             spikes.append(self.tick(ext))
-        counts = np.array([sum(row[j] for row in spikes) for j in network.outputs.tolist()])
-        action = np.zeros(1)
-        readout.kernel(counts, readout.parameters(), action)
+        seen = np.zeros(len(network.outputs))
+        for o, j in enumerate(network.outputs.tolist()):
+            train = [row[j] for row in spikes]
+            if readout.sees == "potential":
+                seen[o] = self.v[j]
+            elif readout.sees == "first":
+                seen[o] = train.index(True) if any(train) else len(train)
+            else:
+                seen[o] = sum(train)
+        action = np.zeros(readout.values)
+        readout.kernel(seen, readout.parameters(), action)
         return action, spikes
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 
 from numpy.random import PCG64, Generator, SeedSequence
 
@@ -171,36 +172,119 @@ class Simulator:
 
     def decide(self, observation):
         """Run one decision; return the action and the spikes of each tick."""
-        network, encoder = self.network, self.network.encoder
-        inputs = {"flip-flop": self.flip_flop, "current": self.current}[encoder["name"]]
-        spikes = [self.tick(ext) for ext in inputs(observation)]
+        network = self.network
+        spikes = [self.tick(ext) for ext in self.inputs(observation)]
         counts = [sum(j in row for row in spikes) for j in network.outputs]
         assert network.readout["name"] == "winner-takes-all"
         return counts.index(max(counts)), spikes
 
-    def flip_flop(self, observation):
+    def inputs(self, observation):
+        """External input of each neuron at each tick of a decision."""
         encoder = self.network.encoder
         table = [[0.0] * len(self.v) for _ in range(encoder["ticks"])]
-        for i, x in enumerate(observation):
-            share = abs(x) / float(encoder["scale"][i])
-            count = math.ceil(min(share, 1.0) * encoder["spikes"])
-            channel = 2 * i if x < 0.0 else 2 * i + 1
-            for pulse in range(count):
-                neuron = self.network.inputs[channel]
-                table[pulse * encoder["period"]][neuron] = float(encoder["gain"])
+        if encoder["name"] in GRADED:
+            values = GRADED[encoder["name"]](encoder, observation)
+            for s in self.network.input_synapses:
+                for ext in table:
+                    ext[s["post"]] += float(s["weight"]) * values[s["channel"]]
+        else:
+            for channel, t in SPIKES[encoder["name"]](encoder, observation):
+                table[t][self.network.inputs[channel]] = float(encoder["gain"])
         return table
 
-    def current(self, observation):
-        encoder = self.network.encoder
-        values = [
-            min(max(x / float(scale), -1.0), 1.0)
-            for x, scale in zip(observation, encoder["scale"], strict=True)
-        ]
-        values.append(1.0)
-        ext = [0.0] * len(self.v)
-        for s in self.network.input_synapses:
-            ext[s["post"]] = ext[s["post"]] + float(s["weight"]) * values[s["channel"]]
-        return [ext] * encoder["ticks"]
+
+# --- Encoders: (channel, tick) of every pulse, or the value of every channel -----------------
+
+
+def distances(encoder, observation):
+    """y: how far each value is from its center."""
+    center = encoder.get("center") or [0.0] * len(observation)
+    return [x - float(c) for x, c in zip(observation, center, strict=True)]
+
+
+def places(encoder, observation):
+    """z: where in its range each value is, from -1 to 1."""
+    return [
+        min(max(y / float(scale), -1.0), 1.0)
+        for y, scale in zip(distances(encoder, observation), encoder["scale"], strict=True)
+    ]
+
+
+def train(encoder, channel, count):
+    return [(channel, n * encoder["period"]) for n in range(count)]
+
+
+def flip_flop(encoder, observation):
+    pulses = []
+    for i, y in enumerate(distances(encoder, observation)):
+        count = math.ceil(min(abs(y) / float(encoder["scale"][i]), 1.0) * encoder["spikes"])
+        pulses += train(encoder, 2 * i if y < 0.0 else 2 * i + 1, count)
+    return pulses
+
+
+def bins(encoder, observation):
+    pulses, count = [], encoder["bins"]
+    for i, z in enumerate(places(encoder, observation)):
+        index = min(math.floor((z + 1.0) * 0.5 * count), count - 1)
+        pulses += train(encoder, count * i + index, encoder["spikes"])
+    return pulses
+
+
+def argyle(encoder, observation):
+    pulses, fields, steps = [], encoder["fields"], encoder["spikes"] - 1
+    regions = steps * (fields - 1)
+    for i, z in enumerate(places(encoder, observation)):
+        region = min(math.floor((z + 1.0) * 0.5 * regions), regions - 1)
+        left, count = fields * i + region // steps, region % steps + 1
+        pulses += train(encoder, left, encoder["spikes"] - count)
+        pulses += train(encoder, left + 1, count)
+    return pulses
+
+
+def shares(encoder, observation):
+    """The channel of each value, and its share of full size."""
+    z = places(encoder, observation)
+    if encoder["signed"]:
+        return [(2 * i if z[i] < 0.0 else 2 * i + 1, abs(z[i])) for i in range(len(z))]
+    return [(i, (z[i] + 1.0) * 0.5) for i in range(len(z))]
+
+
+def latency(encoder, observation):
+    return [
+        (channel, math.floor((1.0 - share) * (encoder["ticks"] - 1) + 0.5))
+        for channel, share in shares(encoder, observation)
+        if share != 0.0 or not encoder["signed"]
+    ]
+
+
+def rate(encoder, observation):
+    words = [struct.unpack("<Q", struct.pack("<d", x + 0.0))[0] for x in observation]
+    pulses = []
+    for channel, share in shares(encoder, observation):
+        for t in range(encoder["ticks"]):
+            if uniform(word_hash(encoder["seed"], *words, channel, t)) < encoder["peak"] * share:
+                pulses.append((channel, t))
+    return pulses
+
+
+def current(encoder, observation):
+    return [*places(encoder, observation), 1.0]
+
+
+def population(encoder, observation):
+    fields, values = encoder["fields"], []
+    sigma = encoder["width"] * (2.0 / (fields - 1))
+    for z in places(encoder, observation):
+        for k in range(fields):
+            d = (z - (2 * k - (fields - 1)) / (fields - 1)) / sigma
+            values.append(math.exp(-0.5 * (d * d)))
+    return [*values, 1.0]
+
+
+SPIKES = {
+    "flip-flop": flip_flop, "bins": bins, "argyle": argyle, "latency": latency, "rate": rate,
+}  # fmt: skip
+GRADED = {"current": current, "population": population}
 
 
 # --- One episode of cartpole -----------------------------------------------------------------

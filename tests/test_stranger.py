@@ -1,6 +1,8 @@
 """The text of docs/model.md is enough: a simulator written from it gives the same results."""
 
+import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +18,42 @@ from neuro.columns import (
     RESET_RULES,
     SYNAPSE_COLUMNS,
 )
+from neuro.encoders import ENCODERS, Argyle
 from neuro.faults import BitFlip, DeadSynapse, Fault, Gaussian, inject
+from neuro.specs import to_table
 
 CARTPOLE = TASKS["cartpole"]
+KINDS = sorted([*stranger.SPIKES, *stranger.GRADED])
 TEXT = (Path(__file__).parent.parent / "docs" / "model.md").read_text(encoding="utf-8")
+
+
+def random_encoder(rng, name=None):
+    """Any encoder for cart-pole, or the one that is named."""
+    cls = ENCODERS[rng.choice(KINDS) if name is None else name]
+    ticks = int(rng.choice((1, 5, 10, 24, 70)))
+    given = {"scale": CARTPOLE.scale, "ticks": ticks}
+    if rng.random() < 0.5:
+        given["center"] = rng.choice((0.0, -0.0, 0.1, -0.02), 4)
+    if not cls.graded:
+        given["gain"] = float(rng.choice((1.0, 0.3, -0.5)))
+    period = int(rng.integers(1, min(ticks, 4) + 1))
+    longest = (ticks - 1) // period + 1
+    low, high = (2, longest + 1) if cls is Argyle else (1, longest)
+    options = {
+        "period": period, "spikes": int(rng.integers(low, high + 1)),
+        "bins": int(rng.integers(2, 4)), "fields": int(rng.integers(2, 4)),
+        "width": float(rng.uniform(0.1, 2.0)), "peak": float(rng.uniform(0.2, 1.0)),
+        "signed": bool(rng.random() < 0.5), "seed": int(rng.integers(2**53)),
+    }  # fmt: skip
+    known = {f.name for f in fields(cls)}
+    return cls(**given, **{name: options[name] for name in options.keys() & known})
 
 
 def random_controller(rng):
     """Any feature of a neuron, a synapse and an encoder, in any order of wiring."""
-    ticks = int(rng.choice((1, 5, 10, 24, 70)))
-    if rng.random() < 0.5:
-        encoder, ends = Current(CARTPOLE.scale, ticks), 0
-    else:
-        period = int(rng.integers(1, min(ticks, 4) + 1))
-        spikes = int(rng.integers(1, (ticks - 1) // period + 2))
-        gain = float(rng.choice((1.0, 0.3, -0.5)))
-        encoder, ends = FlipFlop(CARTPOLE.scale, ticks, spikes, period, gain), 8
-    n = int(rng.integers(max(ends, 2), 13))
+    encoder = random_encoder(rng)
+    ends = 0 if encoder.graded else encoder.channels
+    n = int(rng.integers(max(ends, 2), max(ends, 8) + 5))
 
     def some(special, low, high):
         return np.where(rng.random(n) < 0.3, rng.choice(special, n), rng.uniform(low, high, n))
@@ -54,7 +75,8 @@ def random_controller(rng):
         float(rng.normal()) for _ in range(3 * n)
     }  # fmt: skip
     input_synapses = {
-        (int(rng.integers(5)), int(rng.integers(n))): float(rng.normal()) for _ in range(2 * n)
+        (int(rng.integers(encoder.channels)), int(rng.integers(n))): float(rng.normal())
+        for _ in range(2 * n)
     }
     order = rng.permutation(n).tolist()
     return Network.build(
@@ -84,6 +106,33 @@ def balancing(encoder):
 
 def spikes_of(recording):
     return [np.flatnonzero(row).tolist() for row in recording.spikes]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_pulses_and_currents_of_encoders(name):
+    """Of observations inside and outside of the range, on its edges and at its center."""
+    rng = np.random.default_rng(KINDS.index(name))
+    edges = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1 / 3, 1e-320, 1e300, -1e300)
+    for _ in range(300):
+        encoder = random_encoder(rng, name)
+        x = np.where(rng.random(4) < 0.4, rng.choice(edges, 4), rng.normal(0.0, 0.7, 4))
+        x = x * np.where(np.abs(x) < 1e3, encoder.scale, 1.0)
+        if rng.random() < 0.5:
+            x = x + np.array(encoder.center)
+        current = np.zeros(encoder.channels)
+        pulses = np.zeros((encoder.channels, (encoder.ticks + 63) // 64), dtype=np.uint64)
+        encoder.kernel(x, encoder.parameters(), current, pulses)
+        table = json.loads(json.dumps(to_table(encoder)))
+        if encoder.graded:
+            theirs = np.array(stranger.GRADED[name](table, x.tolist()))
+            assert theirs.tobytes() == current.tobytes()
+        else:
+            theirs = [0] * encoder.channels
+            for channel, t in stranger.SPIKES[name](table, x.tolist()):
+                assert 0 <= t < encoder.ticks
+                theirs[channel] |= 1 << t
+            words = [[w & 2**64 - 1, w >> 64][: pulses.shape[1]] for w in theirs]
+            assert pulses.tolist() == words
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -196,6 +245,12 @@ def test_the_text_describes_every_column():
     assert names == [list(SYNAPSE_COLUMNS), list(INPUT_SYNAPSE_COLUMNS)]
 
 
+def test_the_text_describes_every_encoder():
+    described = re.findall(r"^### Encoder `([^`]+)` \((\w+)\)$", TEXT, re.MULTILINE)
+    graded = {name: "graded" if cls.graded else "spikes" for name, cls in ENCODERS.items()}
+    assert dict(described) == {name: graded[name] for name in KINDS}
+
+
 def test_the_numbers_in_the_text():
     assert f"{stranger.text_hash('a'):016X}" in TEXT
     assert f"{stranger.word_hash(1, 2):016X}" in TEXT
@@ -208,4 +263,4 @@ def test_the_numbers_in_the_text():
 def test_the_stranger_has_not_seen_the_package():
     source = Path(stranger.__file__).read_text(encoding="utf-8")
     imports = re.findall(r"^(?:from|import) ([\w.]+)", source, re.MULTILINE)
-    assert set(imports) <= {"__future__", "json", "math", "numpy.random"}
+    assert set(imports) <= {"__future__", "json", "math", "struct", "numpy.random"}

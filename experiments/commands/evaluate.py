@@ -27,35 +27,40 @@ def run(options: Namespace) -> tuple[Any, str]:
     """Play held-out episodes."""
     from experiments.load import load_for_task
     from experiments.tables import plural
-    from fitness import episode_seeds, play, play_gymnasium
+    from fitness import CompiledTask, EnvironmentTask, episode_seeds, play, play_gymnasium
     from neuro.specs import whole
 
     network, task = load_for_task(options.network, options.task)
     whole(options.episodes, "--episodes", 1, 10_000_000)
     whole(options.seed, "--seed", 0, 2**64 - 1)
-    seeds = episode_seeds(options.seed, "held-out", options.episodes)
-    if options.gymnasium:
-        scores = play_gymnasium(network, task, seeds).scores
+    if options.gymnasium and isinstance(task, CompiledTask):
+        seeds = episode_seeds(options.seed, "held-out", options.episodes)
+        played = play_gymnasium(network, task, seeds)
     else:
-        scores = play(network, task, task.starts(seeds)).scores
+        starts = task.draw_starts(options.seed, "held-out", options.episodes)
+        played = play(network, task, starts)
+    scores = played.scores
+    engine, title = "compiled", "compiled task"
+    if options.gymnasium or isinstance(task, EnvironmentTask):
+        engine, title = "gymnasium", f"Gymnasium {getattr(task, 'gymnasium_id', '')}".strip()
     result: dict[str, Any] = {
         "task": task.name,
-        "episodes": options.episodes,
+        "episodes": len(scores),
         "seed": options.seed,
         "score_mean": float(scores.mean()),
         "score_std": float(scores.std(ddof=1)) if len(scores) > 1 else 0.0,
         "score_min": float(scores.min()),
         "solved_fraction": float((scores >= task.solved_at).mean()),
+        "terminated_fraction": float(played.terminated.mean()),
         "neurons": len(network.neurons),
         "synapses": len(network.synapses) + len(network.input_synapses),
-        "engine": "gymnasium" if options.gymnasium else "compiled",
+        "engine": engine,
     }
-    engine = f"Gymnasium {task.gymnasium_id}" if options.gymnasium else "compiled task"
     text = (
-        f"{task.name}, {options.episodes} held-out episodes ({engine}): "
+        f"{task.name}, {plural(len(scores), 'held-out episode')} ({title}): "
         f"mean {result['score_mean']:.2f}, sd {result['score_std']:.2f}, "
         f"min {result['score_min']:g}; {result['solved_fraction']:.0%} of episodes at "
-        f"{task.solved_at:g} or more\n"
+        f"{task.solved_at:g} or more, {result['terminated_fraction']:.0%} ended before the limit\n"
         f"{plural(len(network.neurons), 'neuron')}, {plural(result['synapses'], 'synapse')}"
     )
     return result, text

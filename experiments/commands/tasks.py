@@ -16,13 +16,14 @@ def run(options: Namespace) -> tuple[Any, str]:
     """List the tasks."""
     from experiments.tables import aligned
     from fitness import TASKS
+    from neuro.actions import describe_actions
 
     result = [
         {
             "name": t.name,
             "kind": t.kind,
             "observations": len(t.observations),
-            "actions": t.actions,
+            "actions": t.actions if isinstance(t.actions, int) else describe_actions(t.actions),
             "solved_at": t.solved_at,
             "source": t.source,
         }

@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuro.actions import Actions, check_actions
+from neuro.errors import wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.jit import KernelFunction
-from neuro.specs import whole
+from neuro.specs import settle, whole
+
+
+class Stepped(NamedTuple):
+    """What a step of an episode returns.
+
+    Attributes
+    ----------
+    reward : float
+    terminated : bool
+        The episode came to its end: the pole fell, the goal was reached.
+    truncated : bool
+        The episode was cut off; it might have gone on.
+    """
+
+    reward: float
+    terminated: bool
+    truncated: bool
+
+
+class Episode(Protocol):
+    """One episode stepped from Python, whatever the task: for recordings, not for speed."""
+
+    observation: NDArray[np.float64]
+
+    def step(self, action: NDArray[np.float64]) -> Stepped:
+        """Take one decision."""
+
+    def close(self) -> None:
+        """Give back what the episode holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """A compiled control task.
-
-    The dynamics are two plain functions that are compiled when first needed and called from
-    inside the closed-loop kernel; nothing returns to Python during an episode.
+class Task(ABC):
+    """What every kind of task says of itself.
 
     Parameters
     ----------
     name : str
     observations : tuple of str
         Names of the values the network sees, in order.
-    scale : tuple of float
-        Magnitude of each value that encoders treat as full scale.
-    actions : int
-        Number of discrete actions; a step receives the action's index in ``action[0]``.
+    scale, center : tuple of float
+        Encoders treat ``center - scale`` to ``center + scale`` as the range of each value;
+        `center` is 0 where left out. See also `ranges`.
+    actions : int, tuple of int or Box
+        A number of choices, one for each of several choices, or continuous values.
     max_steps : int
         Decisions after which an episode is cut off.
     solved_at : float
@@ -38,6 +69,62 @@ class Task:
         A score no better than doing nothing useful; fractions count from here.
     source : str
         Where dynamics and threshold come from.
+    """
+
+    kind: ClassVar[str] = "control"
+    unit: ClassVar[str] = "score"
+
+    name: str
+    observations: tuple[str, ...]
+    scale: tuple[float, ...] = ()
+    center: tuple[float, ...] = ()
+    actions: Actions
+    max_steps: int
+    solved_at: float
+    worst: float
+    source: str
+
+    def __post_init__(self) -> None:
+        settle(self, actions=check_actions(self.actions))
+        for name in ("scale", "center"):
+            if len(getattr(self, name)) not in (0, len(self.observations)):
+                raise wrong(name, f"{len(self.observations)} numbers", len(getattr(self, name)))
+
+    def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Center and scale of each observation, for encoders."""
+        return self.center or (0.0,) * len(self.scale), self.scale
+
+    @property
+    @abstractmethod
+    def state_size(self) -> int:
+        """Number of values in what an episode begins with."""
+
+    @abstractmethod
+    def starts(self, seeds: Sequence[int]) -> NDArray[np.float64]:
+        """What episodes begin with, shape (S, D), one row per seed."""
+
+    def draw_starts(self, seed: int, purpose: str, count: int) -> NDArray[np.float64]:
+        """Return the first `count` starts for a purpose; see `episode_seeds`."""
+        return self.starts(episode_seeds(seed, purpose, count))
+
+    @abstractmethod
+    def begin(self, start: NDArray[np.float64]) -> Episode:
+        """Begin an episode that is stepped from Python."""
+
+    def fraction(self, score: ArrayLike) -> NDArray[np.float64]:
+        """Scores on a scale where 0 is `worst` and 1 is solved; not clipped."""
+        return (np.asarray(score, dtype=np.float64) - self.worst) / (self.solved_at - self.worst)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledTask(Task):
+    """A task whose dynamics run inside the closed-loop kernel; see `Task` for the rest.
+
+    The dynamics are two plain functions that are compiled when first needed; nothing returns to
+    Python during an episode.
+
+    Parameters
+    ----------
     reset : callable
         ``reset(rng) -> state``, shape (D,), from a fresh `numpy.random.Generator`.
     observe : KernelFunction
@@ -48,22 +135,10 @@ class Task:
         The Gymnasium environment whose episodes are the same, start for start.
     """
 
-    name: str
-    observations: tuple[str, ...]
-    scale: tuple[float, ...]
-    actions: int
-    max_steps: int
-    solved_at: float
-    worst: float
-    source: str
     reset: Callable[[np.random.Generator], NDArray[np.float64]]
     observe: KernelFunction
     step: KernelFunction
     gymnasium_id: str | None = None
-
-    @property
-    def kind(self) -> str:
-        return "control"
 
     def starts(self, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Initial states, shape (S, D), one per seed.
@@ -80,12 +155,35 @@ class Task:
         """Number of values in a state."""
         return len(self._start(0))
 
+    def draw_starts(self, seed: int, purpose: str, count: int) -> NDArray[np.float64]:
+        """Return starts for a purpose; where all are the same, one is enough."""
+        drawn = super().draw_starts(seed, purpose, count)
+        return drawn[:1] if (drawn == drawn[:1]).all() else drawn
+
     def _start(self, seed: int) -> NDArray[np.float64]:
         return self.reset(np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))))
 
-    def fraction(self, score: ArrayLike) -> NDArray[np.float64]:
-        """Scores on a scale where 0 is `worst` and 1 is solved; not clipped."""
-        return (np.asarray(score, dtype=np.float64) - self.worst) / (self.solved_at - self.worst)
+    def begin(self, start: NDArray[np.float64]) -> Episode:
+        return _CompiledEpisode(self, start)
+
+
+class _CompiledEpisode:
+    """An episode of a compiled task, with its plain functions."""
+
+    def __init__(self, task: CompiledTask, start: NDArray[np.float64]) -> None:
+        self._task, self._state, self._left = task, np.array(start), task.max_steps
+        self.observation = np.zeros(len(task.observations))
+        task.observe(self._state, self.observation)
+
+    def step(self, action: NDArray[np.float64]) -> Stepped:
+        reward, ended = self._task.step(self._state, action)
+        self._left -= 1
+        self.observation = np.zeros(len(self.observation))
+        self._task.observe(self._state, self.observation)
+        return Stepped(float(reward), bool(ended), not ended and self._left <= 0)
+
+    def close(self) -> None:
+        pass
 
 
 def episode_seeds(seed: int, purpose: str, count: int) -> list[int]:

@@ -14,8 +14,9 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from neuro import Current, FlipFlop, Network, WinnerTakesAll
+from neuro import Network, WinnerTakesAll
 from neuro.columns import RESET_RULES
+from neuro.encoders import Argyle, Bins, Current, FlipFlop, Latency, Population, Rate
 from neuro.kernels import Copies
 
 JIT = not numba.config.DISABLE_JIT
@@ -116,20 +117,37 @@ def inputs_for(draw, network: Network, max_ticks: int = 40) -> np.ndarray:
 
 @st.composite
 def encoders(draw, observations: int):
-    """Both encoders with random parameters, some of more than 64 ticks per decision."""
-    scale = draw(
-        st.lists(
-            st.sampled_from((0.2, 1.0, 2.4)) | st.floats(1e-3, 10.0),
-            min_size=observations,
-            max_size=observations,
-        )
-    )
+    """Any encoder with random parameters, some of more than 64 ticks per decision."""
+
+    def column(values):
+        return draw(st.lists(values, min_size=observations, max_size=observations))
+
+    kinds = (FlipFlop, Bins, Argyle, Rate, Latency, Current, Population)
+    cls = draw(st.sampled_from(kinds))
     ticks = draw(st.integers(1, 30) | st.sampled_from((64, 65, 130)))
+    given = {"scale": column(st.sampled_from((0.2, 1.0, 2.4)) | st.floats(1e-3, 10.0)),
+             "ticks": ticks}  # fmt: skip
     if draw(st.booleans()):
-        return Current(scale=scale, ticks=ticks)
-    period = draw(st.integers(1, min(ticks, 5)))
-    spikes = draw(st.integers(1, (ticks - 1) // period + 1))
-    return FlipFlop(scale, ticks, spikes, period, draw(st.sampled_from((1.0, 0.4, -1.0, 0.0))))
+        given["center"] = column(st.sampled_from((0.0, -0.0, 0.25, -1.0)) | st.floats(-2.0, 2.0))
+    if not cls.graded:
+        given["gain"] = draw(st.sampled_from((1.0, 0.4, -1.0, 0.0)))
+    if cls in (FlipFlop, Bins, Argyle):
+        given["period"] = draw(st.integers(1, min(ticks, 5)))
+        most = (ticks - 1) // given["period"] + 1
+        low, high = (2, most + 1) if cls is Argyle else (1, most)
+        given["spikes"] = draw(st.integers(low, high))
+    if cls in (Rate, Latency):
+        given["signed"] = draw(st.booleans())
+    if cls is Rate:
+        given["peak"] = draw(st.sampled_from((0.0, 0.5, 1.0)) | st.floats(0.0, 1.0))
+        given["seed"] = draw(st.sampled_from((0, 1, 2**53)) | st.integers(0, 2**53))
+    if cls is Bins:
+        given["bins"] = draw(st.integers(2, 4))
+    if cls in (Argyle, Population):
+        given["fields"] = draw(st.integers(2, 4))
+    if cls is Population:
+        given["width"] = draw(st.sampled_from((0.75, 1e-3, 1e3)) | st.floats(0.1, 2.0))
+    return cls(**given)
 
 
 @st.composite

@@ -1,0 +1,88 @@
+"""What every encoder is: from an observation to what a network receives during one decision."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuro.errors import wrong
+from neuro.jit import KernelFunction
+from neuro.specs import real, reals, whole
+
+MAX_TICKS = 10_000
+
+
+class Encoder(ABC):
+    """Contract of an encoder; a frozen dataclass whose fields are its parameters.
+
+    Configurations fill the fields `scale` and, if there is one, `center` from the task: they say
+    that ``center - scale`` to ``center + scale`` is the range of each value of the observation.
+
+    Attributes
+    ----------
+    name : str
+        What configs and files call it.
+    graded : bool
+        Whether channels carry values (True) or spikes (False).
+    kernel : KernelFunction
+        ``(observation, parameters, current, pulses)``: writes ``current[c]`` for graded
+        channels, or sets bit ``tick % 64`` of ``pulses[c, tick // 64]``; both arrive zeroed.
+        Nothing is remembered from decision to decision.
+    ticks : int
+        Ticks per decision.
+    gain : float
+        What an input neuron receives per pulse; spike encoders only.
+    """
+
+    name: ClassVar[str]
+    graded: ClassVar[bool]
+    kernel: ClassVar[KernelFunction]
+    ticks: int
+    gain: float
+
+    @property
+    @abstractmethod
+    def observations(self) -> int:
+        """Number of values in an observation."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Number of channels."""
+
+    @abstractmethod
+    def parameters(self) -> NDArray[np.float64]:
+        """What the kernel function is handed as `parameters`."""
+
+
+class ScaledEncoder(Encoder):
+    """What the encoders here share: a scale and a center per value.
+
+    A value x becomes ``z = min(max((x - center) / scale, -1), 1)``. Kernels find scales and
+    centers at the end of their parameters.
+    """
+
+    scale: tuple[float, ...]
+    center: tuple[float, ...]
+
+    @property
+    def observations(self) -> int:
+        return len(self.scale)
+
+    def vector(self, *first: float) -> NDArray[np.float64]:
+        """Parameters of a kernel: some of its own, then the scales, then the centers."""
+        return np.array([*first, *self.scale, *self.center], dtype=np.float64)
+
+    def checked(self) -> dict[str, Any]:
+        """`scale`, `center`, `ticks` and, for spikes, `gain`; an empty center means zeros."""
+        scale = reals(self.scale, "scale", 1e-9, 1e9)
+        left_out = isinstance(self.center, list | tuple) and not self.center
+        center = (0.0,) * len(scale) if left_out else reals(self.center, "center", -1e9, 1e9)
+        if len(center) != len(scale):
+            raise wrong("center", f"as many numbers as scale has, {len(scale)}", len(center))
+        ticks = whole(self.ticks, "ticks", 1, MAX_TICKS)
+        gain = {} if self.graded else {"gain": real(self.gain, "gain", -1e9, 1e9)}
+        return {"scale": scale, "center": center, "ticks": ticks, **gain}
