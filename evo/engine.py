@@ -53,8 +53,6 @@ class Settings:
         Generations after the first.
     evaluations : int, optional
         Stop before a generation that would exceed this many evaluations.
-    steps : int, optional
-        Stop after the generation in which this many environment steps have been spent.
     refresh : int
         Generations after which a new epoch begins, with new starts and faults: the parents
         are evaluated again, so that none lives on by luck with old ones. 0 for never.
@@ -64,18 +62,20 @@ class Settings:
         Probability that a child inherits a synapse that only its second parent has.
     rates : mapping of str to float
         Relative frequency of each mutation; see `evo.operators.MUTATIONS`.
+    steps : int, optional
+        Stop after the generation in which this many environment steps have been spent.
     """
 
     population: int = 100
     generations: int = 40
     evaluations: int | None = None
-    steps: int | None = None
     refresh: int = 0
     mate: float = 0.3
     join: float = 0.1
     rates: Mapping[str, float] = field(
         default_factory=lambda: {name: rate for name, (_, rate) in operators.MUTATIONS.items()}
     )
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         whole(self.population, "population", 2, 1_000_000)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evo.mirror import unfold
 from evo.space import SearchSpace
 from neuro import Network
 from neuro.hashing import hash_text, hash_words
@@ -103,6 +104,8 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
     Neurons keep the genome's order: inputs, outputs, hidden by key. What the readout dictates
     of the outputs takes the place of their genes.
     """
+    if space.symmetry is not None:
+        genome = unfold(genome, space)
     order = np.argsort(genome.key)
     ranked = genome.key[order]
 

@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from evo.genome import Genome, split_key
+from evo.mirror import twin_keys
 from evo.space import SearchSpace
 from neuro.hashing import hash_text, hash_words
 
@@ -25,7 +26,7 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
     direct = not (space.silent and space.encoder.graded)
     hidden = {
         np.uint64(hash_words(hash_text("split"), sources[-1], post, rank)): post
-        for post in space.output_keys
+        for post in space.targets
         for rank in range(max(space.first_hidden, int(not direct)))
     }
     key = np.concatenate(
@@ -41,7 +42,7 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
         np.empty(0, dtype=np.int64),
     )
     rows = []
-    for post in [*(space.output_keys if direct else ()), *hidden]:
+    for post in [*(space.targets if direct else ()), *hidden]:
         chosen = rng.random(len(sources)) < space.density
         chosen[rng.integers(len(sources))] = True
         rows += [(pre, post, *_random_synapse(space, rng)) for pre in sources[chosen]]
@@ -56,8 +57,10 @@ def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome
     """Connect two neurons, or a channel and a neuron, that are not connected yet."""
     if len(genome.pre) >= space.synapse_limit:
         return None
-    sources = np.concatenate([space.channel_keys, genome.key])
-    targets = genome.key[len(space.input_keys) :]
+    hidden = genome.key[space.fixed :]
+    twins = twin_keys(hidden) if space.symmetry is not None else hidden[:0]
+    sources = np.concatenate([space.channel_keys, genome.key, twins])
+    targets = np.concatenate([space.targets, hidden])
     for _ in range(10):
         pre, post = rng.choice(sources), rng.choice(targets)
         if space.allows(pre, post) and not genome.has(pre, post):
@@ -112,7 +115,10 @@ def delete_neuron(genome: Genome, space: SearchSpace, rng: Generator, /) -> Geno
     j = space.fixed + int(rng.integers(hidden))
     key = genome.key[j]
     keep = np.arange(len(genome.key)) != j
-    smaller = genome.keep_synapses((genome.pre != key) & (genome.post != key))
+    gone = (genome.pre == key) | (genome.post == key)
+    if space.symmetry is not None:
+        gone |= genome.pre == twin_keys(key)
+    smaller = genome.keep_synapses(~gone)
     return replace(
         smaller,
         key=genome.key[keep],
@@ -229,6 +235,8 @@ def mate(
     weight, delay = a.weight.copy(), a.delay.copy()
     pairs_a = {pair: e for e, pair in enumerate(zip(a.pre.tolist(), a.post.tolist(), strict=True))}
     ends = {*a.key.tolist(), *space.channel_keys.tolist()}
+    if space.symmetry is not None:
+        ends |= set(twin_keys(a.key[space.fixed :]).tolist())
     rows = []
     chance = rng.random(len(b.pre))
     for e, pair in enumerate(zip(b.pre.tolist(), b.post.tolist(), strict=True)):
@@ -251,14 +259,13 @@ def _matches(
 
 
 def _spiking(genome: Genome, space: SearchSpace, rng: Generator) -> int | None:
-    """Pick a neuron whose time constant and threshold are its own, if there is one."""
-    if not space.silent:
-        return int(rng.integers(len(genome.key)))
-    inputs, hidden = len(space.input_keys), len(genome.key) - space.fixed
-    if inputs + hidden == 0:
+    """Pick a neuron whose time constant and threshold are genes that count, if there is one."""
+    own = space.own[space.own < len(space.input_keys)] if space.silent else space.own
+    count = len(own) + len(genome.key) - space.fixed
+    if count == 0:
         return None
-    j = int(rng.integers(inputs + hidden))
-    return j if j < inputs else j + len(space.output_keys)
+    j = int(rng.integers(count))
+    return int(own[j]) if j < len(own) else j - len(own) + space.fixed
 
 
 def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:

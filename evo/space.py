@@ -13,6 +13,7 @@ from neuro.columns import MAX_DELAY, MAX_REFRACTORY, RESET_RULES
 from neuro.errors import wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.specs import real, whole
+from neuro.symmetry import Symmetry
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class SearchSpace:
         Share of all connections from sources to their targets that a first network has.
     first_hidden : int
         Hidden neurons per output in a first network.
+    symmetry : Symmetry, optional
+        Networks are built with their mirror image: every neuron has a twin, every synapse too,
+        of equal weight, so that the network does in a mirror what it does outside. A genome
+        holds one of each.
 
     Notes
     -----
@@ -74,6 +79,7 @@ class SearchSpace:
     synapse_limit: int = 256
     density: float = 0.4
     first_hidden: int = 0
+    symmetry: Symmetry | None = None
 
     def __post_init__(self) -> None:
         whole(self.outputs, "outputs", 1, 10_000)
@@ -94,6 +100,9 @@ class SearchSpace:
         whole(self.synapse_limit, "synapse_limit", 1, 1_000_000)
         real(self.density, "density", 0.0, 1.0)
         whole(self.first_hidden, "first_hidden", 0, self.hidden_limit)
+        if self.symmetry is not None:
+            self.encoder.mirror(self.symmetry)
+            self.readout.mirror(self.symmetry, self.outputs)
 
     @cached_property
     def input_keys(self) -> NDArray[np.uint64]:
@@ -136,6 +145,46 @@ class SearchSpace:
         if int(pre) in self._silent:
             return False
         return int(post) not in self._silent or int(pre) not in self._channels
+
+    @cached_property
+    def twins(self) -> dict[int, int]:
+        """Keys of what takes the place of each channel, input and output in the mirror."""
+        if self.symmetry is None:
+            return {}
+        channels = self.encoder.mirror(self.symmetry).place
+        outputs = self.readout.mirror(self.symmetry, self.outputs).place
+        heard = self.channel_keys if self.encoder.graded else self.input_keys
+        pairs = [(heard, channels), (self.output_keys, outputs)]
+        return {
+            int(key): int(keys[other])
+            for keys, places in pairs
+            for key, other in zip(keys, places, strict=True)
+        }
+
+    @cached_property
+    def odd(self) -> frozenset[int]:
+        """Keys of channels and outputs whose value changes its sign in the mirror."""
+        if self.symmetry is None:
+            return frozenset()
+        found = []
+        if self.encoder.graded:
+            found.append((self.channel_keys, self.encoder.mirror(self.symmetry).sign))
+        found.append((self.output_keys, self.readout.mirror(self.symmetry, self.outputs).sign))
+        return frozenset(int(key) for keys, signs in found for key in keys[signs < 0])
+
+    @cached_property
+    def own(self) -> NDArray[np.int64]:
+        """Indices of the fixed neurons whose genes count, in a mirrored network one of a pair."""
+        keys = np.concatenate([self.input_keys, self.output_keys]).tolist()
+        return np.array(
+            [i for i, key in enumerate(keys) if keys.index(self.twins.get(key, key)) >= i]
+        )
+
+    @cached_property
+    def targets(self) -> NDArray[np.uint64]:
+        """Keys of the outputs that genes may lead to: in a mirrored network one of a pair."""
+        inputs = len(self.input_keys)
+        return self.output_keys[self.own[self.own >= inputs] - inputs]
 
     @property
     def fixed(self) -> int:

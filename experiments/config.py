@@ -24,11 +24,11 @@ from neuro import ENCODERS, READOUTS
 from neuro.errors import InputError, wrong
 from neuro.faults import MODELS, Fault
 from neuro.files import read_text
-from neuro.specs import from_table, lookup, to_table, whole
+from neuro.specs import flag, from_table, lookup, to_table, whole
 
 Tables = dict[str, dict[str, Any]]
 
-_WIRING = ("encoder", "readout", "outputs", "task")
+_WIRING = ("encoder", "readout", "outputs", "task", "symmetry")
 
 
 def default_tables(task: Task) -> Tables:
@@ -42,7 +42,8 @@ def default_tables(task: Task) -> Tables:
             f.name: f.default
             for f in fields(SearchSpace)
             if f.name not in _WIRING and f.default is not MISSING
-        },
+        }
+        | {"mirrored": False},
         "evolution": {
             "population": Settings.population,
             "generations": Settings.generations,
@@ -240,9 +241,13 @@ def _build(tables: Tables) -> Config:
     tables["encoder"], tables["readout"] = to_table(encoder), to_table(readout)
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
     workers = whole(run["workers"], "run.workers", 1, 1024)
+    mirrored = _section("space", lambda: flag(tables["space"]["mirrored"], "mirrored"))
+    symmetry = task.symmetry if mirrored else None
+    if mirrored and symmetry is None:
+        raise InputError(f"space.mirrored: expected a task that is symmetric, got {task.name}")
     space = _section("space", lambda: SearchSpace(
         encoder=encoder, readout=readout, outputs=outputs, task=task.name,
-        **tables["space"],
+        symmetry=symmetry, **{k: v for k, v in tables["space"].items() if k != "mirrored"},
     ))  # fmt: skip
     settings = _section("evolution", lambda: Settings(**tables["evolution"]))
     names = tables["objectives"]["names"]
@@ -278,6 +283,12 @@ def _with_ranges(table: dict[str, Any], task: Task) -> dict[str, Any]:
     """Add the task's ranges to an encoder's table where its class has such parameters."""
     cls = lookup(ENCODERS, table.get("name"), "encoder.name")
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    # Before the other is filled in, whose length would be called wrong.
+    for key in ("center", "scale"):
+        given = table.get(key) if key in known else None
+        if isinstance(given, list) and len(given) not in (0, len(task.observations)):
+            raise wrong(f"encoder.{key}", f"{len(task.observations)} numbers for {task.name}",
+                        len(given))  # fmt: skip
     missing = [key for key in ("center", "scale") if key in known and key not in table]
     if not missing:
         return table

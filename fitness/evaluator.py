@@ -54,8 +54,6 @@ class Evaluator:
         Episodes without faults.
     draws : int
         Fault draws; 0 for none.
-    each : int
-        Episodes of each draw, from the starts in turn.
     faults : sequence of Fault
         Injected together in each draw.
     aggregate : str
@@ -64,6 +62,8 @@ class Evaluator:
         Fraction of solved that the mean score must reach to be feasible and to be given faults.
     objectives : tuple of Objective
     workers : int
+    each : int
+        Episodes of each draw, from the starts in turn.
 
     Examples
     --------
@@ -83,12 +83,12 @@ class Evaluator:
     purpose: str = "training"
     starts: int = 8
     draws: int = 32
-    each: int = 1
     faults: FaultRound = (Fault(Gaussian(), Gaussian.typical),)
     aggregate: str = "mean"
     feasible: float = 1.0
     objectives: tuple[Objective, ...] = tuple(OBJECTIVES.values())
     workers: int = 1
+    each: int = 1
 
     def __post_init__(self) -> None:
         parse_aggregate(self.aggregate)

@@ -53,7 +53,7 @@ SPOILED = {
     "null_weight.json": (("input_synapses", "weight"), [None, 1.0]),
     "infinite_weight.json": (("synapses", "weight"), [1.0, "inf"]),
     "three_outputs.json": (("outputs",), [0, 1, 2]),
-    "three_values.json": (("encoder", "scale"), [1.0, 1.0, 1.0]),
+    "three_values.json": (("encoder",), {"name": "current", "scale": [1.0, 1.0, 1.0]}),
 }
 
 
@@ -153,7 +153,8 @@ FILES = [
     ("no_weights.json", "no_weights.json: synapses.weight: the column is missing"),
     ("unknown_column.json", "unknown_column.json: neurons.colour: unknown column; expected"),
     ("unknown_encoder.json",
-     "unknown_encoder.json: encoder.name: expected one of flip-flop, current, got poisson"),
+     "unknown_encoder.json: encoder.name: expected one of flip-flop, bins, argyle, rate, latency, "
+     "current, population, got poisson"),
     ("negative_delay.json",
      "negative_delay.json: synapses.delay[1]: expected a whole number from 1 to 4096, got -1"),
     ("zero_delay.json",
@@ -187,8 +188,7 @@ UNWIRED = [
     ("no_readout.json",
      "no_readout.json: network.readout: expected one to play cartpole, got none"),
     ("three_outputs.json",
-     "three_outputs.json: network.outputs: expected 2 neurons for the 2 actions of cartpole, "
-     "got 3"),
+     "three_outputs.json: network.outputs: expected 2 neurons for the actions of cartpole, got 3"),
     ("three_values.json",
      "three_values.json: network.encoder: expected 4 observations as in cartpole, got 3"),
 ]  # fmt: skip

@@ -107,9 +107,11 @@ def networks(tmp_path):
 def test_tasks(capsys):
     found = answer(capsys, "tasks")
     assert [t["name"] for t in found] == list(TASKS)
-    types = {"name": str, "kind": str, "observations": int, "actions": int,
-             "solved_at": float, "source": str}  # fmt: skip
+    types = {"name": str, "kind": str, "observations": int, "solved_at": float, "source": str}
     for task in found:
+        # A number of choices; or, as text, several choices or the bounds of continuous values.
+        kind = type(TASKS[task["name"]].actions)
+        assert type(task.pop("actions")) is (int if kind is int else str)
         assert {k: type(v) for k, v in task.items()} == types
     code, out, err = tardigrade(capsys, "tasks")
     assert (code, err) == (0, "")
@@ -426,7 +428,8 @@ def test_ctrl_c_elsewhere_ends_in_one_line(capsys, monkeypatch):
 
 EVALUATE_KEYS = {
     "task": str, "episodes": int, "seed": int, "score_mean": float, "score_std": float,
-    "score_min": float, "solved_fraction": float, "neurons": int, "synapses": int, "engine": str,
+    "score_min": float, "solved_fraction": float, "terminated_fraction": float, "neurons": int,
+    "synapses": int, "engine": str,
 }  # fmt: skip
 
 
@@ -444,6 +447,7 @@ def test_evaluate_compiled_and_in_gymnasium(capsys, networks, which):
     assert compiled["score_std"] == pytest.approx(np.std(scores, ddof=1))
     assert compiled["score_min"] == scores.min()
     assert compiled["solved_fraction"] == np.mean(scores >= 475)
+    assert compiled["terminated_fraction"] == np.mean(scores < 500)
     sizes = [(3, 6), (10, 8)][which]
     assert (compiled["neurons"], compiled["synapses"]) == sizes
     assert (compiled["task"], compiled["episodes"], compiled["seed"]) == ("cartpole", 7, 3)
@@ -649,7 +653,7 @@ def test_show_a_network(capsys, networks):
     assert (result["task"], result["dt"]) == ("cartpole", 1.0)
     assert (result["neurons"], result["synapses"], result["size"]) == (3, 6, 9)
     assert result["encoder"]["name"] == "current"
-    assert result["readout"] == {"name": "winner-takes-all"}
+    assert result["readout"] == {"name": "winner-takes-all", "choices": []}
     code, out, err = tardigrade(capsys, "show", networks[1])
     assert (code, err) == (0, "")
     assert sum("input " in line for line in out.splitlines()) == 8

@@ -55,7 +55,7 @@ def test_every_gene_range_can_be_set():
     wiring = {"encoder", "readout", "outputs", "task"}
     assert set(tables["space"]) == {f.name for f in fields(SearchSpace)} - wiring
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
-    known = set(tables["evolution"]) | {"evaluations"}
+    known = set(tables["evolution"]) | {"evaluations", "steps"}
     assert known == {f.name for f in fields(Settings)}
 
 
@@ -147,10 +147,13 @@ def test_the_file_says_everything():
     """A default that changes in a later release must not change what the file means."""
     tables = tomllib.loads(set_("encoder.name=current", "resilience.model=bit-flip").to_toml())
     assert set(tables) == set(default_tables(TASK))
-    assert tables["encoder"] == {"name": "current", "scale": list(TASK.scale), "ticks": 10}
-    assert tables["readout"] == {"name": "winner-takes-all"}
+    assert tables["encoder"] == {
+        "name": "current", "scale": list(TASK.scale), "center": [0.0] * 4, "ticks": 10,
+    }  # fmt: skip
+    assert tables["readout"] == {"name": "winner-takes-all", "choices": []}
     assert tables["resilience"] == {
-        "model": "bit-flip", "severity": 0.02, "draws": 32, "aggregate": "mean", "bits": 8,
+        "model": "bit-flip", "severity": 0.02, "draws": 32, "episodes": 1, "aggregate": "mean",
+        "bits": 8,
     }  # fmt: skip
     assert tables["space"]["v_min"] == -math.inf
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
@@ -180,8 +183,8 @@ MISTAKES = [
     ("run.seed=true", "run.seed: expected a whole number"),
     ("run.workers=0", "run.workers: expected a whole number from 1"),
     ("run.workers=[2]", "run.workers: expected a whole number"),
-    ("encoder.name=poisson", "encoder.name: expected one of flip-flop, current, got poisson"),
-    ("encoder.name=3", "encoder.name: expected one of flip-flop, current, got 3"),
+    ("encoder.name=poisson", "encoder.name: expected one of flip-flop, bins, argyle"),
+    ("encoder.name=3", "encoder.name: expected one of flip-flop, bins, argyle"),
     ("encoder.rate=3", "encoder.rate: unknown parameter of flip-flop; expected scale, ticks"),
     ("encoder.ticks=0", "encoder.ticks: expected a whole number from 1"),
     ("encoder.period=25", "encoder.period: expected a whole number from 1 to 24, got 25"),
@@ -192,7 +195,7 @@ MISTAKES = [
     ("encoder.scale=[1, 2, nan, 4]", "encoder.scale[2]: expected a number from"),
     ("encoder.scale=[]", "encoder.scale: expected a list of at least one number"),
     ("encoder.scale=wide", "encoder.scale: expected a list of at least one number, got wide"),
-    ("readout.name=first", "readout.name: expected one of winner-takes-all, got first"),
+    ("readout.name=first", "readout.name: expected one of winner-takes-all, first-to-spike,"),
     ("readout.window=3", "readout.window: unknown parameter of winner-takes-all"),
     ("space.dt=0", "space.dt: expected a number from"),
     ("space.dt=nan", "space.dt: expected a number from 1e-09 to 1e+09, got nan"),
@@ -318,7 +321,7 @@ def test_deeply_nested_or_endless_values(tmp_path):
 def test_an_unknown_task():
     line = line_of(lambda: resolve("cartpol"))
     assert line.startswith("task: expected one of cartpole")
-    assert line.endswith("got cartpol")
+    assert line.endswith("got cartpol; did you mean cartpole?")
 
 
 # --- anything at all --------------------------------------------------------------------------

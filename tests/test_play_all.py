@@ -201,7 +201,7 @@ UNFIT = {
     ),
     "one-armed": (
         replace(leaning(), outputs=np.array([0])),
-        "network.outputs: expected 2 neurons for the 2 actions of cartpole, got 1",
+        "network.outputs: expected 2 neurons for the actions of cartpole, got 1",
     ),
 }
 

@@ -14,7 +14,7 @@ from fitness import TASKS, Episodes
 from fitness.generalisation import count_balanced, generalisation_starts
 from fitness.tasks import pole_balancing
 from neuro import Current, InputError, Network
-from neuro.readouts import Rate
+from neuro.readouts import SpikeRate
 
 SINGLE, DOUBLE = TASKS["single-pole"], TASKS["double-pole"]
 BLIND, BLIND_SINGLE = TASKS["double-pole-no-velocity"], TASKS["single-pole-no-velocity"]
@@ -316,6 +316,6 @@ def test_count_balanced(monkeypatch):
 @pytest.mark.parametrize("task", [DOUBLE, BLIND], ids=["velocities", "no velocities"])
 def test_a_silent_network_balances_nothing(task):
     network = Network.build(
-        2, outputs=[0, 1], encoder=Current(scale=task.scale), readout=Rate([-10], [10])
+        2, outputs=[0, 1], encoder=Current(scale=task.scale), readout=SpikeRate([-10], [10])
     )
     assert count_balanced(network, task) == 0

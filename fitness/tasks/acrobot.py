@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fitness.tasks.contract import CompiledTask
 from neuro.jit import OBSERVE, STEP, kernel_function
+from neuro.symmetry import Symmetry
 
 MAX_SPEED_1 = 4.0 * math.pi
 MAX_SPEED_2 = 9.0 * math.pi
@@ -105,6 +106,7 @@ ACROBOT = CompiledTask(
     solved_at=-100.0,
     worst=-500.0,
     source="Gymnasium Acrobot-v1; Sutton 1996, dynamics of Sutton & Barto's book",
+    symmetry=Symmetry((1, -1, 1, -1, -1, -1)),
     reset=reset,
     observe=observe,
     step=step,

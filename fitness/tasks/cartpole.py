@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fitness.tasks.contract import CompiledTask
 from neuro.jit import OBSERVE, STEP, kernel_function
+from neuro.symmetry import Symmetry
 
 X_LIMIT = 2.4
 THETA_LIMIT = 12 * 2 * math.pi / 360
@@ -98,6 +99,7 @@ CARTPOLE = CompiledTask(
     solved_at=475.0,
     worst=0.0,
     source="Gymnasium CartPole-v1; Barto, Sutton & Anderson 1983",
+    symmetry=Symmetry((-1, -1, -1, -1)),
     reset=reset,
     observe=observe,
     step=step,

@@ -16,6 +16,7 @@ from neuro.errors import wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.jit import KernelFunction
 from neuro.specs import settle, whole
+from neuro.symmetry import Symmetry
 
 
 class Stepped(NamedTuple):
@@ -67,6 +68,8 @@ class Task(ABC):
         Mean score that counts as solved.
     worst : float
         A score no better than doing nothing useful; fractions count from here.
+    symmetry : Symmetry, optional
+        What the task looks like in a mirror, where it then is the same task.
     source : str
         Where dynamics and threshold come from.
     """
@@ -83,6 +86,7 @@ class Task(ABC):
     solved_at: float
     worst: float
     source: str
+    symmetry: Symmetry | None = None
 
     def __post_init__(self) -> None:
         settle(self, actions=check_actions(self.actions))

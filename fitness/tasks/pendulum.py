@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fitness.tasks.contract import CompiledTask
 from neuro.actions import Box
 from neuro.jit import OBSERVE, STEP, kernel_function
+from neuro.symmetry import Symmetry
 
 MAX_SPEED = 8.0
 MAX_TORQUE = 2.0
@@ -61,6 +62,7 @@ PENDULUM = CompiledTask(
     solved_at=-200.0,
     worst=-1200.0,
     source="Gymnasium Pendulum-v1; no official threshold; -200 is a choice made here",
+    symmetry=Symmetry((1, -1, -1)),
     reset=reset,
     observe=observe,
     step=step,

@@ -20,6 +20,7 @@ from neuro.actions import Box
 from neuro.errors import wrong
 from neuro.jit import OBSERVE, STEP, kernel_function
 from neuro.specs import real, whole
+from neuro.symmetry import Symmetry
 
 X_LIMIT = 2.4
 ONE_POLE_LIMIT = 12 * math.pi / 180
@@ -322,6 +323,7 @@ def pole_balancing(
         worst=0.0,
         source="Wieland 1991; Gomez, Schmidhuber & Miikkulainen, JMLR 2008"
         + ("; damping fitness of Gruau, Whitley & Pyeatt 1996" if damping else ""),
+        symmetry=Symmetry((-1,) * len(names[::every])),
         reset=partial(_begin, start),
         observe=observe_all if velocities else observe_positions,
         step=step_one if poles == 1 else step_two_damped if damping else step_two,

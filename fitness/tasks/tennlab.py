@@ -18,6 +18,7 @@ from fitness.tasks.contract import CompiledTask
 from neuro.errors import wrong
 from neuro.jit import OBSERVE, kernel_function
 from neuro.specs import reals
+from neuro.symmetry import Symmetry
 
 START = (1.2, 0.5, 0.1045, 0.5)
 """Half the range of each value at the start: the cart's place and speed, the pole's.
@@ -103,6 +104,7 @@ def tennlab(
         solved_at=solved_at,
         worst=0.0,
         source="Plank, Rizzo, White & Schuman, J. Low Power Electron. Appl. 15 (2025), 5",
+        symmetry=Symmetry((-1,) * (4 // every), (0, 2, 1) if rest else (1, 0)),
         reset=partial(_draw, half, 6 if often else 4),
         observe=observe_all if velocities else observe_positions,
         step=cartpole.step_or_rest_often

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neuro.errors import wrong
+from neuro.errors import InputError, wrong
 from neuro.jit import KernelFunction
 from neuro.specs import real, reals, whole
+from neuro.symmetry import Mirror, Symmetry
 
 MAX_TICKS = 10_000
 
@@ -57,6 +58,16 @@ class Encoder(ABC):
     def parameters(self) -> NDArray[np.float64]:
         """What the kernel function is handed as `parameters`."""
 
+    def mirror(self, symmetry: Symmetry) -> Mirror:
+        """Say which channel shows in the mirror what each one shows, and with which sign.
+
+        Raises
+        ------
+        InputError
+            Its channels are not such that a mirror image could be made of others.
+        """
+        raise InputError(f"encoder {self.name}: expected one with mirrored channels")
+
 
 class ScaledEncoder(Encoder):
     """What the encoders here share: a scale and a center per value.
@@ -71,6 +82,17 @@ class ScaledEncoder(Encoder):
     @property
     def observations(self) -> int:
         return len(self.scale)
+
+    def mirror(self, symmetry: Symmetry) -> Mirror:
+        """Reverse the channels of each value that changes its sign."""
+        if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
+            raise wrong("center", "0 where the mirror changes the sign", list(self.center))
+        each, rest = divmod(self.channels, len(self.scale))
+        if each < 2:
+            return super().mirror(symmetry)
+        order = [np.arange(each)[::sign] + each * i for i, sign in enumerate(symmetry.signs)]
+        place = np.concatenate([*order, self.channels - rest + np.arange(rest)])
+        return Mirror(place, np.ones(self.channels, dtype=np.int64))
 
     def vector(self, *first: float) -> NDArray[np.float64]:
         """Parameters of a kernel: some of its own, then the scales, then the centers."""

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.encoders.contract import ScaledEncoder
+from neuro.errors import wrong
 from neuro.jit import ENCODE, KernelFunction, kernel_function
 from neuro.specs import real, settle, whole
+from neuro.symmetry import Mirror, Symmetry
 
 
 @kernel_function(ENCODE)
@@ -61,6 +63,11 @@ class Current(ScaledEncoder):
     @property
     def channels(self) -> int:
         return len(self.scale) + 1
+
+    def mirror(self, symmetry: Symmetry) -> Mirror:
+        if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
+            raise wrong("center", "0 where the mirror changes the sign", list(self.center))
+        return Mirror(np.arange(self.channels), np.array([*symmetry.signs, 1]))
 
     def parameters(self) -> NDArray[np.float64]:
         return self.vector()

@@ -12,6 +12,7 @@ from neuro.actions import Actions
 from neuro.jit import READ_OUT, KernelFunction, kernel_function
 from neuro.readouts.contract import Readout, as_choices
 from neuro.specs import real, settle, whole
+from neuro.symmetry import Mirror, Symmetry
 
 
 @kernel_function(READ_OUT)
@@ -62,7 +63,9 @@ class _Choosing(Readout):
     def outputs(self, actions: Actions) -> int:
         options = as_choices(actions)
         if not options or (self.choices and self.choices != options):
-            raise self.refuse(actions, f"choices {list(self.choices)}" if self.choices else "one")
+            raise self.refuse(
+                actions, f"choices {list(self.choices)}" if self.choices else "one choice"
+            )
         if not self.choices and len(options) > 1:
             raise self.refuse(actions, "one choice (see its parameter `choices`)")
         return sum(options)
@@ -70,6 +73,11 @@ class _Choosing(Readout):
     @classmethod
     def for_actions(cls, actions: Actions) -> dict[str, Any]:
         return {"choices": list(actions)} if isinstance(actions, tuple) else {}
+
+    def mirror(self, symmetry: Symmetry, outputs: int) -> Mirror:
+        if len(self.choices) > 1:
+            return super().mirror(symmetry, outputs)
+        return Mirror(symmetry.swap(outputs), np.ones(outputs, dtype=np.int64))
 
     def parameters(self) -> NDArray[np.float64]:
         return np.array(self.choices, dtype=np.float64)

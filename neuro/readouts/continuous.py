@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.actions import Actions, Box
+from neuro.errors import wrong
 from neuro.jit import READ_OUT, KernelFunction, kernel_function
 from neuro.readouts.contract import Readout
 from neuro.specs import flag, real, reals, settle
+from neuro.symmetry import Mirror, Symmetry
 
 _GAIN = (-1e9, 1e9)
 
@@ -32,9 +34,14 @@ class _Bounded(Readout):
 
     @classmethod
     def for_actions(cls, actions: Actions) -> dict[str, Any]:
-        if isinstance(actions, Box):
-            return {"low": list(actions.low), "high": list(actions.high)}
-        return {}
+        if not isinstance(actions, Box):
+            raise cls.refuse(actions, "continuous values")
+        return {"low": list(actions.low), "high": list(actions.high)}
+
+    def _check_even_bounds(self) -> None:
+        for i, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            if low != -high:
+                raise wrong(f"low[{i}]", f"{-high:g} for a mirrored value", low)
 
     def _check_actions(self, actions: Actions) -> None:
         if actions != Box(self.low, self.high):
@@ -97,6 +104,12 @@ class SpikeRate(_Bounded):
     def outputs(self, actions: Actions) -> int:
         self._check_actions(actions)
         return self.size
+
+    def mirror(self, symmetry: Symmetry, outputs: int) -> Mirror:
+        self._check_even_bounds()
+        if not self.pairs:
+            return super().mirror(symmetry, outputs)
+        return Mirror(np.arange(outputs) ^ 1, np.ones(outputs, dtype=np.int64))
 
     def parameters(self) -> NDArray[np.float64]:
         return np.array([self.gain, self.pairs, *self.low, *self.high], dtype=np.float64)
@@ -163,6 +176,10 @@ class Potential(_Bounded):
     def outputs(self, actions: Actions) -> int:
         self._check_actions(actions)
         return self.size
+
+    def mirror(self, symmetry: Symmetry, outputs: int) -> Mirror:
+        self._check_even_bounds()
+        return Mirror(np.arange(outputs), np.full(outputs, -1))
 
     def neurons(self, outputs: int) -> dict[str, NDArray[np.float64]]:
         tau = np.tile(np.array(self.traces), outputs // len(self.traces))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neuro.actions import Actions, Box, describe_actions
 from neuro.errors import InputError
 from neuro.jit import KernelFunction
+from neuro.symmetry import Mirror, Symmetry
 
 SEES = ("counts", "first", "potential")
 """What a readout may look at; the order is what kernels know them by."""
@@ -60,18 +61,35 @@ class Readout(ABC):
 
     @classmethod
     def for_actions(cls, actions: Actions) -> dict[str, Any]:
-        """Parameters that follow from a task's actions; configurations fill them in."""
+        """Parameters that follow from a task's actions; configurations fill them in.
+
+        Raises
+        ------
+        InputError
+            Nothing could follow from actions of this kind; see `refuse`.
+        """
         return {}
 
     def neurons(self, outputs: int) -> dict[str, NDArray[np.float64]]:
         """Neuron columns that output neurons must have for this readout, by name."""
         return {}
 
-    def refuse(self, actions: Actions, kind: str) -> InputError:
+    def mirror(self, symmetry: Symmetry, outputs: int) -> Mirror:
+        """Say which output does in the mirror what each one does, and with which sign.
+
+        Raises
+        ------
+        InputError
+            No output does what another one does in the mirror.
+        """
+        raise InputError(f"readout {self.name}: expected one with mirrored outputs")
+
+    @classmethod
+    def refuse(cls, actions: Actions, kind: str) -> InputError:
         """Make the complaint that a task's actions are not what this readout produces."""
         what = "continuous values" if isinstance(actions, Box) else "choices"
         return InputError(
-            f"readout {self.name}: expected {kind}, got {what}: {describe_actions(actions)}"
+            f"readout {cls.name}: expected {kind}, got {what}: {describe_actions(actions)}"
         )
 
 

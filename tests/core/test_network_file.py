@@ -208,7 +208,7 @@ MALFORMED = {
     "dt null": (changed("dt", None), "dt: expected a number from 1e-09 to 1e+09, got None"),
     "encoder is text": (changed("encoder", "current"), "encoder: expected a table with a name"),
     "encoder without name": (changed("encoder", "name", REMOVED), "encoder: expected a table with"),
-    "unknown encoder": (changed("encoder", "name", "rate"), "encoder.name: expected one of flip-f"),
+    "unknown encoder": (changed("encoder", "name", "morse"), "encoder.name: expected one of flip-"),
     "encoder name is a list": (changed("encoder", "name", ["x"]), "encoder.name: expected one of"),
     "unknown parameter": (changed("encoder", "rate", 1), "encoder.rate: unknown parameter of flip"),
     "missing parameter": (changed("encoder", "scale", REMOVED), "encoder.scale: the parameter is"),

@@ -11,8 +11,10 @@ from strategies import JIT, controllers, examples, networks, random_network, sam
 from neuro import Current, FlipFlop, Network, WinnerTakesAll
 from neuro.columns import RESET_RULES
 from neuro.program import Program, compile_batch, compile_network, leak_factor, program_of
+from neuro.readouts import SEES
 
-ARRAYS = [name for name in Program._fields if name not in Program._fields[-5:]]
+NUMBERS = ("channels", "ticks", "ring", "plain", "gain", "sees", "values")
+ARRAYS = [name for name in Program._fields if name not in NUMBERS]
 WHOLE = ("first", "post", "delay", "in_channel", "in_post", "inputs", "outputs")
 
 
@@ -58,6 +60,8 @@ def assert_program_is_of(p, network):
     assert p.readout.tolist() == (network.readout.parameters().tolist() if network.readout else [])
     assert p.channels == (encoder.channels if encoder else 0)
     assert p.ticks == (encoder.ticks if encoder else 1)
+    assert SEES[p.sees] == (network.readout.sees if network.readout else "counts")
+    assert p.values == (network.readout.values if network.readout else 0)
 
     longest = max(s.delay.tolist(), default=1)
     assert longest <= p.ring
