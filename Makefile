@@ -9,7 +9,7 @@ BENCH_BIN := $(BENCH_VENV)/bin
 # Offers torch without CUDA; where it cannot be reached, pip takes what it finds elsewhere.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-codes bench \
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-tasks study-codes bench \
 	bench-scaling clean clean-cache help
 
 help:

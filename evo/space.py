@@ -103,6 +103,10 @@ class SearchSpace:
         if self.symmetry is not None:
             self.encoder.mirror(self.symmetry)
             self.readout.mirror(self.symmetry, self.outputs)
+        first = max(self.first_hidden, int(self.silent and self.encoder.graded))
+        if self.hidden_limit < first * len(self.targets):
+            least = f"at least {first * len(self.targets)}, those of a first network"
+            raise wrong("hidden_limit", least, self.hidden_limit)
 
     @cached_property
     def input_keys(self) -> NDArray[np.uint64]:

@@ -145,11 +145,12 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     try:
         task = find_task(name, "run.task" if where else "task")
         tables = default_tables(task)
-        for default in defaults_of(task):
-            _merge(tables, _nested(*default))
-        _merge(tables, given)
-        # Which part first, then its parameters, in whatever order they were typed.
+        # Which part first: naming another one drops the parameters of the one before.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
+        for path, value in sorted(defaults_of(task).items(), key=lambda i: i[0] not in selectors):
+            _merge(tables, _nested(path, value))
+        _merge(tables, given)
+        # The same for what was typed, in whatever order.
         for path, value in sorted(overrides, key=lambda item: item[0] not in selectors):
             if "." not in path:
                 raise wrong("--set", "section.key=value", path)

@@ -41,8 +41,8 @@ class Evaluator:
 
     All networks meet the same starts and, synapse by synapse, the same faults (common random
     numbers). Each network's result depends on the settings and on itself alone, so neither
-    the batch, its order nor the number of workers can change it. The work is done by threads:
-    the kernels release the GIL.
+    the batch, its order nor the number of workers can change it. The work is done by threads,
+    because the kernels release the GIL; for environments by processes.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from evo import MUTATIONS, SearchSpace, Settings
 from experiments.config import default_tables, parse_assignment, resolve
 from fitness import TASKS
-from neuro import Current, FlipFlop, InputError, WinnerTakesAll
+from neuro import ENCODERS, READOUTS, Box, Current, FlipFlop, InputError, WinnerTakesAll
+from neuro.actions import describe_actions
 from neuro.faults import BitFlip, DeadSynapse, Gaussian
 
 TASK = TASKS["cartpole"]
@@ -52,8 +53,9 @@ def test_every_task_has_defaults(task):
 
 def test_every_gene_range_can_be_set():
     tables = default_tables(TASK)
-    wiring = {"encoder", "readout", "outputs", "task"}
-    assert set(tables["space"]) == {f.name for f in fields(SearchSpace)} - wiring
+    wiring = {"encoder", "readout", "outputs", "task", "symmetry"}
+    ranges = {f.name for f in fields(SearchSpace)} - wiring
+    assert set(tables["space"]) == ranges | {"mirrored"}  # with the symmetry of the task
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
     known = set(tables["evolution"]) | {"evaluations", "steps"}
     assert known == {f.name for f in fields(Settings)}
@@ -159,6 +161,105 @@ def test_the_file_says_everything():
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
 
 
+# --- what follows from the task ---------------------------------------------------------------
+
+# As different as tasks are: choices, continuous values, ranges that are not even.
+VARIED = ["cartpole", "mountain-car", "mountain-car-continuous", "acrobot", "pendulum"]
+PLAIN = ("space.mirrored", False)
+
+
+@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_ranges_are_filled_in(name, encoder):
+    task = TASKS[name]
+    config = resolve(name, [("encoder.name", encoder), PLAIN])
+    center, scale = task.ranges()
+    found = config.space.encoder
+    assert isinstance(found, ENCODERS[encoder])
+    assert (found.scale, found.center) == (tuple(scale), tuple(center))
+    assert config.tables["encoder"]["scale"] == list(scale)
+    assert config.tables["encoder"]["center"] == list(center)
+
+
+def test_given_ranges_stay():
+    config = resolve("mountain-car", [("encoder.scale", [1, 2])])
+    assert config.space.encoder.scale == (1.0, 2.0)
+    assert config.space.encoder.center == tuple(TASKS["mountain-car"].ranges()[0])
+    config = resolve("mountain-car", [("encoder.center", [0.5, 0])])
+    assert config.space.encoder.center == (0.5, 0.0)
+    assert config.space.encoder.scale == tuple(TASKS["mountain-car"].ranges()[1])
+
+
+@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize("readout", READOUTS)
+def test_readouts_fit_or_are_refused(name, readout):
+    task, cls = TASKS[name], READOUTS[readout]
+    overrides = [("readout.name", readout), PLAIN]
+    continuous = readout in ("rate", "potential")
+    if isinstance(task.actions, Box) != continuous:
+        line = line_of(lambda: resolve(name, overrides))
+        assert line.startswith(f"readout {readout}: expected ")
+        assert line.endswith(f": {describe_actions(task.actions)}")
+        assert ("got choices" if continuous else "got continuous values") in line
+        return
+    config = resolve(name, overrides)
+    assert isinstance(config.space.readout, cls)
+    assert config.space.outputs == config.space.readout.outputs(task.actions)
+    if continuous:
+        assert config.tables["readout"]["low"] == list(task.actions.low)
+        assert config.tables["readout"]["high"] == list(task.actions.high)
+    else:
+        assert config.tables["readout"]["choices"] == []
+
+
+def test_several_choices_are_filled_in(monkeypatch):
+    task = replace(TASK, name="several", actions=(3, 2))
+    monkeypatch.setitem(TASKS, "several", task)
+    config = resolve("several")
+    assert config.space.readout == WinnerTakesAll(choices=[3, 2])
+    assert (config.space.outputs, config.tables["readout"]["choices"]) == (5, [3, 2])
+    assert resolve("several", [("readout.choices", [3, 2])]).tables == config.tables
+    line = line_of(lambda: resolve("several", [("readout.choices", [2, 3])]))
+    assert line == "readout winner-takes-all: expected choices [2, 3], got choices: 3 x 2"
+
+
+def test_bounds_are_those_of_the_task():
+    pendulum = TASKS["pendulum"]
+    assert (pendulum.actions.low, pendulum.actions.high) == ((-2.0,), (2.0,))
+    line = line_of(lambda: resolve("pendulum", [("readout.low", [-3])]))
+    assert line.endswith(": expected [-3, 2], got continuous values: [-2, 2]")
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_the_file_of_every_task_resolves_to_the_same(tmp_path, task):
+    config = resolve(task.name)
+    file = tmp_path / "config.toml"
+    file.write_text(config.to_toml())
+    assert resolve(str(file)).tables == config.tables
+
+
+def test_episodes_of_a_draw():
+    assert resolve("cartpole").evaluator.each == 1
+    config = set_("resilience.episodes=3")
+    assert config.evaluator.each == 3
+    assert config.tables["resilience"]["episodes"] == 3
+    assert config.held_out().each == 3
+    config = set_("resilience.episodes=3", "resilience.model=bit-flip")
+    assert config.evaluator.each == 3  # another model has as many
+
+
+def test_budgets():
+    config = set_("evolution.steps=1000", "evolution.evaluations=50")
+    assert (config.settings.steps, config.settings.evaluations) == (1000, 50)
+    assert "steps" not in resolve("cartpole").tables["evolution"]
+
+
+def test_names_with_a_colon_may_be_tasks():
+    config = resolve("gymnasium:CartPole-v1?max_steps=50")
+    assert config.tables["run"]["task"] == config.space.task == "gymnasium:CartPole-v1?max_steps=50"
+    assert config.task.max_steps == 50
+
+
 # --- what is refused --------------------------------------------------------------------------
 
 MISTAKES = [
@@ -193,9 +294,15 @@ MISTAKES = [
     ("encoder.scale=[1, 2, 3, 4, 5]", "encoder.scale: expected 4 numbers for cartpole, got 5"),
     ("encoder.scale=[1, 2, 3, 0]", "encoder.scale[3]: expected a number from"),
     ("encoder.scale=[1, 2, nan, 4]", "encoder.scale[2]: expected a number from"),
+    ("encoder.center=[1, 2, 3]", "encoder.center: expected 4 numbers for cartpole, got 3"),
+    ("encoder.center=[1, 2, nan, 4]", "encoder.center[2]: expected a number from"),
     ("encoder.scale=[]", "encoder.scale: expected a list of at least one number"),
     ("encoder.scale=wide", "encoder.scale: expected a list of at least one number, got wide"),
     ("readout.name=first", "readout.name: expected one of winner-takes-all, first-to-spike,"),
+    ("readout.name=rates", "readout.name: expected one of winner-takes-all"),
+    ("readout.name=rate", "readout rate: expected continuous values, got choices: 2"),
+    ("readout.choices=[2, 2]", "readout winner-takes-all: expected choices [2, 2], got choices"),
+    ("readout.choices=[0]", "readout.choices[0]: expected a whole number from 1"),
     ("readout.window=3", "readout.window: unknown parameter of winner-takes-all"),
     ("space.dt=0", "space.dt: expected a number from"),
     ("space.dt=nan", "space.dt: expected a number from 1e-09 to 1e+09, got nan"),
@@ -208,12 +315,17 @@ MISTAKES = [
     ("space.v_reset=low", "space.v_reset: expected a number from"),
     ("space.refractory=-1", "space.refractory: expected a whole number from 0"),
     ("space.reset=never", "space.reset: expected one of to_value, subtract, got never"),
+    ("space.mirrored=1", "space.mirrored: expected true or false, got 1"),
+    ("space.first_hidden=33", "space.first_hidden: expected a whole number from 0 to 32"),
+    ("space.first_hidden=17", "space.hidden_limit: expected at least 34, those of a first network"),
     ("space.hidden_limit=1.5", "space.hidden_limit: expected a whole number"),
     ("space.density=2", "space.density: expected a number from 0 to 1, got 2"),
     ("evolution.population=1", "evolution.population: expected a whole number from 2"),
     ("evolution.population=ten", "evolution.population: expected a whole number"),
     ("evolution.generations=-1", "evolution.generations: expected a whole number from 0"),
     ("evolution.evaluations=0", "evolution.evaluations: expected a whole number from 1"),
+    ("evolution.steps=0", "evolution.steps: expected a whole number from 1"),
+    ("evolution.steps=1e6", "evolution.steps: expected a whole number from 1"),
     ("evolution.mate=1.1", "evolution.mate: expected a number from 0 to 1, got 1.1"),
     ("evolution.rates=1", "evolution.rates: expected a table, got 1"),
     ("evolution.rates.add_synapse=-1", "evolution.rates.add_synapse: expected a number from 0"),
@@ -235,6 +347,8 @@ MISTAKES = [
     ("resilience.severity=[0.1]", "resilience.severity"),
     ("resilience.draws=-1", "resilience.draws: expected a whole number from 0"),
     ("resilience.draws=many", "resilience.draws: expected a whole number from 0"),
+    ("resilience.episodes=0", "resilience.episodes: expected a whole number from 1"),
+    ("resilience.episodes=1.5", "resilience.episodes: expected a whole number from 1"),
     ("resilience.aggregate=median", "resilience.aggregate: expected mean, quantile:Q or cvar:Q"),
     ("report.episodes=0", "report.episodes: expected a whole number from 1"),
     ("report.episodes=1e3", "report.episodes: expected a whole number from 1"),

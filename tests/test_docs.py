@@ -1,5 +1,7 @@
 """What the documentation shows is true: links lead somewhere, code runs, commands exist."""
 
+import configparser
+import dataclasses
 import importlib
 import os
 import re
@@ -14,8 +16,10 @@ import pytest
 
 from evo import MUTATIONS
 from experiments.cli import COMMANDS, EXAMPLES, build_parser
+from experiments.config import _OPTIONAL as OPTIONAL
 from experiments.config import default_tables, parse_assignment, resolve
 from fitness import OBJECTIVES, TASKS
+from fitness.tasks import SOURCES
 from neuro import ENCODERS, READOUTS
 from neuro.faults import MODELS
 
@@ -211,3 +215,49 @@ def test_every_setting_is_documented_with_its_default():
 def test_every_part_is_documented(page, registry):
     text = (ROOT / "docs" / page).read_text()
     assert [name for name in registry if f"`{name}`" not in text] == []
+
+
+def settings_of(section):
+    """What the page of settings says of a section."""
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    return re.search(rf"^## \[{section}\]\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("section", ["encoder", "readout"])
+def test_every_parameter_is_documented(section):
+    parts = {"encoder": ENCODERS, "readout": READOUTS}[section].values()
+    names = {f.name for part in parts for f in dataclasses.fields(part)}
+    assert [name for name in sorted(names) if f"`{name}`" not in settings_of(section)] == []
+
+
+def test_optional_settings_are_documented():
+    for section, keys in OPTIONAL.items():
+        assert [key for key in keys if f"\n| `{key}` |" not in settings_of(section)] == []
+
+
+def test_every_task_is_listed():
+    text = (ROOT / "docs" / "tasks.md").read_text()
+    row = r"^\| \[`([\w-]+)`\]\(#[\w-]+\) \| (\d+) \| (.*?) \| ([\d,]+) \| (\S+) \|$"
+    listed = {
+        name: (int(seen), int(steps.replace(",", "")), float(solved.replace(",", "")))
+        for name, seen, _, steps, solved in re.findall(row, text, re.MULTILINE)
+    }
+    assert listed == {
+        name: (len(task.observations), task.max_steps, task.solved_at)
+        for name, task in TASKS.items()
+    }
+    assert [source for source in SOURCES if f"`{source}:" not in text] == []
+
+
+def test_a_task_of_ones_own_takes_fifteen_lines():
+    code = [b.text for b in blocks(ROOT / "docs" / "extending.md") if "CompiledTask(" in b.text]
+    assert len(code[0].splitlines()) <= 15
+
+
+def test_extras_are_named():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    text = "".join(page.read_text() for page in PAGES)
+    extras = set(config["options.extras_require"])
+    assert {"classification", "box2d"} <= extras
+    assert set(re.findall(r"tardigrade\[(\w+)\]", text)) == extras - {"dev", "bench"}

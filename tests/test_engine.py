@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -206,6 +207,43 @@ def test_evaluations_and_steps_are_counted():
 def test_a_budget_of_evaluations_is_respected(budget, spent, why):
     result = run(settings=Settings(population=8, generations=4, evaluations=budget))
     assert (result.state.evaluations, result.stopped_by) == (spent, why)
+
+
+@pytest.mark.parametrize(("budget", "spent", "why"), [
+    (1, 80, "steps"),  # the first population is always evaluated
+    (80, 80, "steps"), (81, 160, "steps"), (160, 160, "steps"), (399, 400, "generations"),
+    (400, 400, "generations"), (401, 400, "generations"),
+])  # fmt: skip
+def test_a_budget_of_steps_ends_the_run(budget, spent, why):
+    """A generation takes 80 steps; the one that spends the last of them is completed."""
+    result = run(settings=Settings(population=8, generations=4, steps=budget))
+    assert (result.state.steps, result.stopped_by) == (spent, why)
+    assert result.state.evaluations == spent // 10
+
+
+def test_a_budget_of_steps_changes_nothing_else():
+    """Up to its end the run is the same, and with a larger budget it goes on to the same end."""
+    states = []
+    run(callback=lambda state: states.append(dump_state(state)))
+    stopped = run(settings=replace(SMALL, steps=200))
+    assert (stopped.state.generation, stopped.stopped_by) == (2, "steps")
+    assert dump_state(stopped.state) == states[2]
+    again = run(settings=replace(SMALL, steps=200), state=load_state(states[2]))
+    assert (dump_state(again.state), again.stopped_by) == (states[2], "steps")
+    assert dump_state(run(state=load_state(states[2])).state) == states[4]
+
+
+def test_both_budgets_hold():
+    for evaluations, steps, why in ((16, 1000, "evaluations"), (1000, 160, "steps")):
+        budget = Settings(population=8, generations=9, evaluations=evaluations, steps=steps)
+        result = run(settings=budget)
+        assert (result.state.evaluations, result.stopped_by) == (16, why)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, "many"])
+def test_budgets_of_steps_that_are_none(steps):
+    with pytest.raises(InputError, match=r"^steps: expected a whole number from 1"):
+        Settings(steps=steps)
 
 
 def test_no_generations_is_the_first_population():

@@ -195,6 +195,39 @@ def test_resilience_is_the_share_kept_of_solved():
         assert one([balancing()]).objectives[0, 2] == expected
 
 
+@pytest.mark.parametrize("each", [1, 2, 3, 5])
+def test_each_draw_meets_several_starts(each):
+    """Draw k plays episodes k * each, ..., which go through the starts in turn."""
+    network, starts = prune(balancing()), TASK.starts(episode_seeds(3, "training", 4))
+    one = evaluator(each=each, feasible=1.0)
+    measured = one.measure(network)
+    seed = episode_seeds(3, "training faults", 1)[0]
+    copies = inject(network, one.faults, seed, range(6))
+    expected, steps = [], 4 * 500
+    for draw in range(6):
+        jobs = [(each * draw + k) % 4 for k in range(each)]
+        struck = play(network, TASK, starts, copies=copies, copy_of=np.full(each, draw),
+                      start_of=np.array(jobs))  # fmt: skip
+        expected.append(struck.scores.mean())
+        steps += int(struck.steps.sum())
+    assert measured.faulty.tolist() == expected
+    batch = one([network])
+    assert batch.steps == steps
+    assert batch.objectives[0, 2] == np.mean(expected) / 475
+
+
+def test_the_faults_of_a_draw_do_not_depend_on_its_episodes():
+    """With one start the episodes of a draw are all the same."""
+    few, many = (evaluator(starts=1, each=each).measure(balancing()).faulty for each in (1, 4))
+    assert few.tolist() == many.tolist()
+
+
+@pytest.mark.parametrize("each", [0, -1, 1.5, None])
+def test_no_episodes_of_a_draw(each):
+    with pytest.raises(InputError, match=r"^each: expected a whole number from 1"):
+        evaluator(each=each)
+
+
 # --- common random numbers ------------------------------------------------------------------
 
 

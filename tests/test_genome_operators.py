@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from evo import MUTATIONS, Genome, SearchSpace, decode, operators
 from evo.genome import split_key
 from evo.operators import mate, mutate, random_genome, split_synapse
-from neuro import Current, FlipFlop, Network, WinnerTakesAll, prune, simulate
+from neuro import (
+    Current,
+    FlipFlop,
+    HighestPotential,
+    InputError,
+    Network,
+    Potential,
+    WinnerTakesAll,
+    prune,
+    simulate,
+)
 
 RATES = {name: rate for name, (_, rate) in MUTATIONS.items()}
 # More growth than by default: genomes with something to mutate.
@@ -44,7 +54,15 @@ SPACES = {
     "a point": space_of(
         threshold_low=1.0, threshold_high=1.0, tau_low=10.0, tau_high=10.0, delay_limit=1
     ),
+    "hidden to begin with": space_of(first_hidden=2),
+    "silent outputs": SearchSpace(FLIP_FLOP, HighestPotential(tau=7.0), outputs=2),
+    "silent outputs, current": SearchSpace(CURRENT, HighestPotential(), outputs=3),
+    "traces, current": SearchSpace(
+        CURRENT, Potential([-1.0], [1.0], traces=[5.0, 500.0]), outputs=2, first_hidden=3,
+        hidden_limit=9, density=0.8,
+    ),
 }  # fmt: skip
+SILENT = [name for name, space in SPACES.items() if space.silent]
 
 seeds = st.integers(0, 2**32 - 1)
 spaces = st.sampled_from(sorted(SPACES)).map(SPACES.__getitem__)
@@ -96,6 +114,10 @@ def check(genome, space):
     assert len(pairs) <= space.synapse_limit
     assert {pre for pre, _ in pairs} <= {*key, *channels}
     assert {post for _, post in pairs} <= set(key) - set(space.input_keys.tolist())
+    if space.silent:  # they send nothing, and integrate spikes, not currents
+        outputs = set(space.output_keys.tolist())
+        assert not {pre for pre, _ in pairs} & outputs
+        assert not {pre for pre, post in pairs if post in outputs} & set(channels)
 
     assert (np.abs(genome.weight) <= space.weight_limit).all()
     assert ((genome.delay >= 1) & (genome.delay <= space.delay_limit)).all()
@@ -119,10 +141,19 @@ def markings(genome):
 def test_first_genomes(space, seed):
     genome = random_genome(space, generator(seed))
     check(genome, space)
-    assert len(genome.key) == space.fixed
+    direct = not (space.silent and space.encoder.graded)
+    each = space.first_hidden if direct else max(1, space.first_hidden)
+    hidden, outputs = set(genome.key[space.fixed :].tolist()), set(space.output_keys.tolist())
+    assert len(hidden) == each * space.outputs
     sources = {*space.channel_keys.tolist(), *space.input_keys.tolist()}
-    assert set(genome.pre.tolist()) <= sources
-    assert set(genome.post.tolist()) == set(space.output_keys.tolist())  # every output hears one
+    assert set(genome.pre.tolist()) <= sources | hidden
+    assert set(genome.post.tolist()) == outputs | hidden  # every output hears one
+    pairs = markings(genome)
+    assert {pre for pre, post in pairs if post in hidden} <= sources
+    # Every hidden neuron has one output, every output as many hidden neurons.
+    leads = Counter(post for pre, post in pairs if pre in hidden)
+    assert leads == Counter(dict.fromkeys(outputs, each) if each else {})
+    assert len({pre for pre, _ in pairs if pre in hidden}) == len(hidden)
 
 
 @pytest.mark.parametrize("encoder", [FLIP_FLOP, CURRENT])
@@ -139,6 +170,7 @@ def test_density_is_a_share_of_all_connections(encoder):
 @examples(50)
 def test_first_genomes_respect_the_synapse_limit(space, limit, seed):
     limited = replace(space, synapse_limit=max(limit, space.outputs), density=1.0)
+    check(random_genome(limited, generator(seed)), limited)
     assert len(random_genome(limited, generator(seed)).pre) <= limited.synapse_limit
 
 
@@ -512,6 +544,67 @@ def test_mating_with_oneself_changes_nothing():
         assert child.fingerprint() == genome.fingerprint()
 
 
+# --- outputs that never spike -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_silent_outputs_stay_silent(name):
+    """Their potentials follow what reaches them, and no mutation touches their genes."""
+    space, moved = SPACES[name], 0
+    outputs = slice(len(space.input_keys), space.fixed)
+    for seed in range(30):
+        rng = generator(seed)
+        first = genome = random_genome(space, rng)
+        for _ in range(20):
+            genome = mutate(genome, space, rng, GROWTH)
+        for gene in ("tau_mem", "v_threshold"):
+            assert getattr(genome, gene)[outputs].tolist() == getattr(first, gene)[outputs].tolist()
+        network = decode(genome, space)
+        assert (network.neurons.v_threshold[network.outputs] == np.inf).all()
+        drive = rng.uniform(0.0, 1.5, (60, len(network.neurons)))
+        drive[:, network.outputs] = 0.0
+        recording = simulate(network, drive)
+        assert not recording.spikes[:, network.outputs].any()
+        moved += bool(recording.voltage[:, network.outputs].any())
+    assert moved > 20
+
+
+def test_readouts_dictate_the_outputs_neurons():
+    space = SPACES["traces, current"]
+    network = decode(random_genome(space, generator(1)), space)
+    assert network.neurons.tau_mem[network.outputs].tolist() == [5.0, 500.0]
+    space = SPACES["silent outputs"]
+    network = decode(random_genome(space, generator(1)), space)
+    assert network.neurons.tau_mem[network.outputs].tolist() == [7.0, 7.0]
+    assert (network.neurons.v_threshold[network.inputs] < np.inf).all()
+
+
+def test_what_silent_outputs_allow():
+    graded, pulsed, loud = (
+        SPACES[n] for n in ("silent outputs, current", "silent outputs", "current")
+    )  # fmt: skip
+    hidden, output = np.uint64(5), graded.output_keys[0]
+    channel, heard = graded.channel_keys[0], pulsed.input_keys[0]
+    assert graded.allows(channel, hidden)
+    assert graded.allows(hidden, output)
+    assert not graded.allows(channel, output)
+    assert not graded.allows(output, hidden)
+    assert not graded.allows(output, output)
+    assert pulsed.allows(heard, output)
+    assert not pulsed.allows(output, hidden)
+    assert all(loud.allows(a, b) for a in (channel, output) for b in (hidden, output))
+
+
+def test_there_is_room_for_the_first_hidden_neurons():
+    space = SPACES["silent outputs, current"]
+    for wanted in ({"hidden_limit": 2}, {"hidden_limit": 5, "first_hidden": 2}):
+        with pytest.raises(InputError, match=r"^hidden_limit: expected at least [36]"):
+            replace(space, **wanted)
+    assert replace(space, hidden_limit=3).hidden_limit == 3
+    with pytest.raises(InputError, match=r"^first_hidden: expected a whole number from 0 to 1"):
+        space_of(hidden_limit=1, first_hidden=2)
+
+
 # --- randomness -------------------------------------------------------------------------------
 
 
@@ -596,8 +689,11 @@ def test_decoding_loses_nothing(space, seed):
     assert key.tolist() == genome.key.tolist()
     assert key[network.inputs].tolist() == space.input_keys.tolist()
     assert key[network.outputs].tolist() == space.output_keys.tolist()
-    assert network.neurons.tau_mem.tolist() == genome.tau_mem.tolist()
-    assert network.neurons.v_threshold.tolist() == genome.v_threshold.tolist()
+    dictated = space.readout.neurons(space.outputs)
+    for name in ("tau_mem", "v_threshold"):
+        values = getattr(genome, name).copy()
+        values[network.outputs] = dictated.get(name, values[network.outputs])
+        assert getattr(network.neurons, name).tolist() == values.tolist()
     s, i = network.synapses, network.input_synapses
     found = {
         (int(key[a]), int(key[b])): (w, d)

@@ -64,12 +64,6 @@ def test_begin_refuses_what_is_no_index(lane):
         LaneController(A).begin(lane)
 
 
-@pytest.mark.parametrize("actions", [0, -1, 1.5])
-def test_actions_must_hold_what_the_readout_writes(actions):
-    with pytest.raises(InputError):
-        LaneController(A, actions=actions)
-
-
 def test_compile_batch_of_nothing():
     assert len(compile_batch([]).gain) == 0
 

@@ -25,7 +25,9 @@ def split_options(text: str, name: str) -> tuple[str, dict[str, Any]]:
     if not what:
         raise InputError(f"{name}: expected a name after the colon, got none")
     try:
-        pairs = parse_qsl(rest, keep_blank_values=False, strict_parsing=bool(mark))
+        pairs = parse_qsl(rest, keep_blank_values=True, strict_parsing=bool(mark))
+        if mark and not (pairs and all(key and value for key, value in pairs)):
+            raise ValueError
     except ValueError:
         raise InputError(f"{name}: expected ?option=value&..., got ?{rest}") from None
     options: dict[str, Any] = {}

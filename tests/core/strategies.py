@@ -14,10 +14,13 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from neuro import Network, WinnerTakesAll
+from neuro import READOUTS, Network
+from neuro.actions import Actions, Box
 from neuro.columns import RESET_RULES
-from neuro.encoders import Argyle, Bins, Current, FlipFlop, Latency, Population, Rate
+from neuro.encoders import Argyle, Bins, Current, Encoder, FlipFlop, Latency, Population, Rate
+from neuro.errors import InputError
 from neuro.kernels import Copies
+from neuro.readouts import HighestPotential, Potential, Readout, SpikeRate
 
 JIT = not numba.config.DISABLE_JIT
 LANES = (1, 3, 8, 13)
@@ -151,12 +154,60 @@ def encoders(draw, observations: int):
 
 
 @st.composite
-def controllers(draw, observations: int = 4, actions: int = 2) -> Network:
-    """Whole controllers: some neurons are input and output at once, ends are in any order."""
-    encoder = draw(encoders(observations))
-    ends = 0 if encoder.graded else encoder.channels
-    count = draw(st.integers(max(ends, actions), max(ends, actions) + 6))
+def boxes(draw, most: int = 3) -> Box:
+    """Continuous actions, some of one value only."""
+    bound = st.sampled_from((0.0, -0.0, 1.0, -10.0)) | st.floats(-100.0, 100.0)
+    pairs = draw(st.lists(st.tuples(bound, bound), min_size=1, max_size=most))
+    return Box(tuple(min(p) for p in pairs), tuple(max(p) for p in pairs))
+
+
+# A number of choices, several choices, or continuous values.
+any_actions = st.integers(1, 5) | st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple)
+any_actions |= boxes()
+
+
+def suits(cls: type[Readout], actions: Actions) -> bool:
+    """Whether a kind of readout can take such actions."""
+    try:
+        cls(**cls.for_actions(actions)).outputs(actions)
+    except InputError:
+        return False
+    return True
+
+
+@st.composite
+def readouts(draw, actions: Actions, kind: type[Readout] | None = None):
+    """Any readout that suits the actions, with random parameters."""
+    cls = kind or draw(st.sampled_from([c for c in READOUTS.values() if suits(c, actions)]))
+    given = cls.for_actions(actions)
+    tau = st.sampled_from((1e-9, 10.0, 1e9)) | st.floats(0.5, 100.0)
+    if cls is HighestPotential:
+        given["tau"] = draw(tau)
+    if cls in (SpikeRate, Potential):
+        given["gain"] = draw(st.sampled_from((0.1, 1.0, -0.5, 0.0, 1e9)) | st.floats(-3.0, 3.0))
+    if cls is SpikeRate:
+        given["pairs"] = draw(st.booleans())
+    if cls is Potential:
+        given["traces"] = draw(st.lists(tau, min_size=1, max_size=3))
+    return cls(**given)
+
+
+@st.composite
+def controllers(draw, observations: int = 4, actions: Actions = 2) -> Network:
+    """Whole controllers: some neurons are input and output at once, ends are in any order.
+
+    The outputs of some are such as the readout wants them (which may be silent), of others not.
+    """
+    encoder, readout = draw(encoders(observations)), draw(readouts(actions))
+    ends, read = 0 if encoder.graded else encoder.channels, readout.outputs(actions)
+    count = draw(st.integers(max(ends, read), max(ends, read) + 6))
     order = draw(st.permutations(range(count)))
+    outputs = draw(st.permutations(range(count)))[:read]
+    columns = draw(_columns(count))
+    if draw(st.booleans()):
+        for name, values in readout.neurons(read).items():
+            for j, value in zip(outputs, values.tolist(), strict=True):
+                columns[name][j] = value
     input_synapses = []
     if encoder.graded:
         rows = st.tuples(
@@ -166,9 +217,8 @@ def controllers(draw, observations: int = 4, actions: int = 2) -> Network:
             st.lists(rows, min_size=1, max_size=2 * count, unique_by=lambda r: r[:2])
         )
     return Network.build(
-        draw(_columns(count)), draw(_synapses(count)), input_synapses=input_synapses,
-        inputs=order[:ends], outputs=draw(st.permutations(range(count)))[:actions],
-        encoder=encoder, readout=WinnerTakesAll(),
+        columns, draw(_synapses(count)), input_synapses=input_synapses,
+        inputs=order[:ends], outputs=outputs, encoder=encoder, readout=readout,
     )  # fmt: skip
 
 
@@ -179,11 +229,8 @@ def _random_values(rng: np.random.Generator, pool: tuple, count: int) -> np.ndar
     )
 
 
-def random_network(
-    rng: np.random.Generator, max_neurons: int = 12, share_plain: float = 0.4
-) -> Network:
-    """One of many: the bulk counterpart of `networks`."""
-    count = int(rng.integers(0, max_neurons + 1))
+def random_columns(rng: np.random.Generator, count: int, share_plain: float = 0.4) -> dict:
+    """Neurons with every edge of the table above."""
     plain = rng.random(count) < share_plain
     columns = {name: _random_values(rng, pool, count) for name, pool in VALUES.items()}
     columns["refractory"] = rng.choice(REFRACTORY, count)
@@ -191,12 +238,49 @@ def random_network(
     for name, value in PLAIN.items():
         columns[name][plain] = value
     columns["key"] = rng.integers(0, 2**64, count, dtype=np.uint64)
+    return columns
+
+
+def random_synapses(rng: np.random.Generator, count: int) -> list:
+    """Up to three synapses per neuron."""
     total = int(rng.integers(0, 3 * count + 1))
     weight = _random_values(rng, WEIGHTS, total)
     ends = rng.integers(0, max(count, 1), (total, 2)).tolist()
     delay = rng.choice(DELAYS, total).tolist()
     rows = {(a, b, d): w for (a, b), d, w in zip(ends, delay, weight.tolist(), strict=True)}
-    return Network.build(columns, [(a, b, w, d) for (a, b, d), w in rows.items()])
+    return [(a, b, w, d) for (a, b, d), w in rows.items()]
+
+
+def random_network(
+    rng: np.random.Generator, max_neurons: int = 12, share_plain: float = 0.4
+) -> Network:
+    """One of many: the bulk counterpart of `networks`."""
+    count = int(rng.integers(0, max_neurons + 1))
+    return Network.build(random_columns(rng, count, share_plain), random_synapses(rng, count))
+
+
+def random_controller(
+    rng: np.random.Generator, encoder: Encoder, readout: Readout, outputs: int, hidden: int = 4
+) -> Network:
+    """A controller with given ends: inputs, then outputs as the readout wants them, then others.
+
+    Moderate weights and thresholds, so that most neurons spike, and not at every tick.
+    """
+    ends = 0 if encoder.graded else encoder.channels
+    count = ends + outputs + hidden
+    columns = random_columns(rng, count, share_plain=float(rng.integers(0, 2)))
+    columns["v_threshold"] = rng.uniform(0.3, 1.2, count)
+    columns["refractory"] = np.minimum(columns["refractory"], 5)
+    for name, values in readout.neurons(outputs).items():
+        columns[name][ends : ends + outputs] = values
+    index = np.arange(ends, count)
+    rows = [(c, int(j), rng.normal(0.3, 0.5)) for c in range(encoder.channels) for j in index]
+    pairs = [(int(a), int(b)) for a in range(count) for b in index if rng.random() < 0.4]
+    synapses = [(a, b, rng.normal(0.2, 0.6), int(rng.choice(DELAYS))) for a, b in pairs]
+    return Network.build(
+        columns, synapses, input_synapses=rows if encoder.graded else [], inputs=range(ends),
+        outputs=range(ends, ends + outputs), encoder=encoder, readout=readout,
+    )  # fmt: skip
 
 
 def random_copies(rng: np.random.Generator, network: Network, count: int) -> Copies:

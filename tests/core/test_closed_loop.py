@@ -8,25 +8,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
     JIT,
+    any_actions,
     controllers,
     copy_as_network,
     examples,
+    random_controller,
     random_copies,
     same_bits,
+    suits,
 )
 
-from fitness import TASKS, play
+from fitness import TASKS, CompiledTask, play, play_all
 from neuro import (
+    ENCODERS,
+    READOUTS,
+    Box,
     Controller,
     Current,
     FlipFlop,
     InputError,
+    LaneController,
     Network,
     Twin,
     WinnerTakesAll,
     golden_copies,
 )
+from neuro.actions import count_values
 from neuro.faults import BitFlip, DeadSynapse, Fault, Gaussian, inject
+from neuro.jit import OBSERVE, STEP, kernel_function
 
 CARTPOLE = TASKS["cartpole"]
 # Kernels that are not compiled play short episodes.
@@ -34,14 +43,19 @@ LONG = CARTPOLE if JIT else replace(CARTPOLE, max_steps=25)
 
 
 def episode(act, task, start):
-    """Play one episode with the task's plain functions; return score and steps."""
+    """Play one episode with the task's plain functions; return score, steps, how it ended."""
     state, score, steps, ended = start.copy(), 0.0, 0, False
     observation = np.zeros(len(task.observations))
     while not ended and steps < task.max_steps:
         task.observe(state, observation)
         reward, ended = task.step(state, act(observation))
         score, steps = score + reward, steps + 1
-    return score, steps
+    return score, steps, ended
+
+
+def outcomes(played):
+    """Score, steps and whether it came to its end, of each episode."""
+    return list(zip(*(array.tolist() for array in played), strict=True))
 
 
 def twin_episode(network, task, start):
@@ -106,7 +120,7 @@ every_balancer = pytest.mark.parametrize("network", BALANCERS.values(), ids=BALA
 def test_controller_equals_twin(data):
     """Decision by decision, with the state kept in between, and again after a reset."""
     size = data.draw(st.integers(1, 4))
-    network = data.draw(controllers(size, actions=data.draw(st.integers(1, 3))))
+    network = data.draw(controllers(size, actions=data.draw(any_actions)))
     value = st.sampled_from((0.0, -0.0, 1.0, -50.0)) | st.floats(-3.0, 3.0)
     rows = st.lists(st.lists(value, min_size=size, max_size=size), min_size=1, max_size=4)
     observations = data.draw(rows)
@@ -116,7 +130,7 @@ def test_controller_equals_twin(data):
         twin = Twin(network)
         for observation in observations:
             action, spikes = twin.act(observation)
-            assert controller.act(observation).tolist() == action.tolist()
+            assert same_bits(controller.act(observation), action)
             assert np.array_equal(controller.spikes.astype(bool), np.array(spikes))
             assert same_bits(controller.voltage[-1].copy(), np.array(twin.v))
 
@@ -129,7 +143,7 @@ def test_play_equals_twin_and_controller(network, seed):
     expected = [twin_episode(network, CARTPOLE, start) for start in starts]
     controller = Controller(network)
     assert expected == [controller_episode(controller, CARTPOLE, start) for start in starts]
-    assert list(zip(result.scores.tolist(), result.steps.tolist(), strict=True)) == expected
+    assert outcomes(result) == expected
 
 
 @examples(100)
@@ -147,8 +161,7 @@ def test_faulty_copies_equal_twins(network, seed, count):
     result = play(
         network, CARTPOLE, starts, copies=copies, copy_of=pairs[0, jobs], start_of=pairs[1, jobs]
     )
-    found = zip(result.scores.tolist(), result.steps.tolist(), strict=True)
-    assert list(found) == [expected[j] for j in jobs]
+    assert outcomes(result) == [expected[j] for j in jobs]
 
 
 @every_balancer
@@ -157,8 +170,7 @@ def test_long_episodes_equal_the_twins(network):
     starts = LONG.starts(range(8 if JIT else 3))
     result = play(network, LONG, starts)
     assert result.steps.max() >= (70 if JIT else 25)
-    for start, score, steps in zip(starts, result.scores, result.steps, strict=True):
-        assert twin_episode(network, LONG, start) == (score, steps)
+    assert outcomes(result) == [twin_episode(network, LONG, start) for start in starts]
 
 
 @pytest.mark.parametrize("model", [Gaussian(), DeadSynapse(), BitFlip(bits=5)], ids=repr)
@@ -169,7 +181,7 @@ def test_injected_faults_change_scores_as_in_the_twin(network, model):
     jobs = np.arange(4)
     result = play(network, LONG, starts, copies=copies, copy_of=jobs, start_of=jobs * 0)
     expected = [twin_episode(copy_as_network(network, copies, f), LONG, starts[0]) for f in jobs]
-    assert [(s, n) for s, n in zip(result.scores, result.steps, strict=True)] == expected
+    assert outcomes(result) == expected
     assert len(set(result.scores.tolist())) > 1 or not JIT
 
 
@@ -191,6 +203,7 @@ def test_results_do_not_depend_on_batch_or_order(network):
         )  # fmt: skip
         assert np.array_equal(part.scores, whole.scores[chosen])
         assert np.array_equal(part.steps, whole.steps[chosen])
+        assert np.array_equal(part.terminated, whole.terminated[chosen])
 
 
 def test_a_neuron_in_balance_is_not_forgotten_when_its_input_stops():
@@ -210,12 +223,126 @@ def test_a_neuron_in_balance_is_not_forgotten_when_its_input_stops():
     )  # fmt: skip
     for start in CARTPOLE.starts(range(3)):
         result = play(network, CARTPOLE, start[None])
-        assert (result.scores[0], result.steps[0]) == twin_episode(network, CARTPOLE, start)
+        assert outcomes(result) == [twin_episode(network, CARTPOLE, start)]
+
+
+# --- every encoder with every readout ---------------------------------------------------------
+
+
+@kernel_function(OBSERVE)
+def _show(state, observation):
+    for i in range(len(observation)):
+        observation[i] = state[i]
+
+
+@kernel_function(STEP)
+def _push(state, action):
+    """Every number of the action moves everything; long falls end the episode."""
+    reward = 0.0
+    for i in range(len(action)):
+        reward += (i + 1.0) * action[i]
+        state[i % 3] = 0.9 * state[i % 3] + 0.3 * action[i] - 0.2
+    state[2] = -state[0] + 0.5 * state[1]
+    return reward, abs(state[0]) + abs(state[1]) > 1.9
+
+
+def pushing(actions):
+    """A task of three values whose episodes show every bit of every action."""
+    return CompiledTask(
+        name="pushing", observations=("a", "b", "c"), scale=(1.0, 1.0, 1.0), actions=actions,
+        max_steps=9 if JIT else 3, solved_at=1.0, worst=0.0, source="none",
+        reset=lambda rng: rng.uniform(-1.5, 1.5, 3), observe=_show, step=_push,
+    )  # fmt: skip
+
+
+LANES = (1, 8, 9, 32, 45) if JIT else (9,)
+KINDS = {"one choice": 3, "several": (3, 2), "values": Box([-1.0, 0.0], [1.0, 0.5])}
+WIRED = [
+    (encoder, readout, kind)
+    for encoder in ENCODERS for readout in READOUTS for kind, actions in KINDS.items()
+    if suits(READOUTS[readout], actions)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("encoder", "readout", "kind"), WIRED)
+def test_every_encoder_with_every_readout(encoder, readout, kind):
+    """Twin, `Controller`, `LaneController` and the kernel take the same decisions."""
+    actions, cls = KINDS[kind], READOUTS[readout]
+    task = pushing(actions)
+    for seed, ticks in enumerate((24, 70)):
+        rng = np.random.default_rng([seed, len(encoder), len(readout), len(kind)])
+        ends = ENCODERS[encoder](scale=(1.0,) * 3, ticks=ticks), cls(**cls.for_actions(actions))
+        network = random_controller(rng, *ends, ends[1].outputs(actions))
+        copies = random_copies(rng, network, 5 if JIT else 2)
+        count = len(copies.weight)
+        starts = task.starts(range(count))
+        twins = [copy_as_network(network, copies, f) for f in range(count)]
+        expected = [twin_episode(*case) for case in zip(twins, [task] * count, starts, strict=True)]
+        assert expected == [
+            controller_episode(Controller(one), task, start)
+            for one, start in zip(twins, starts, strict=True)
+        ]
+        for lanes in LANES:
+            jobs = rng.integers(0, count, lanes)
+            played = play(network, task, starts, copies=copies, copy_of=jobs, start_of=jobs)
+            assert outcomes(played) == [expected[j] for j in jobs]
+        controller = LaneController(network, copies)
+        for f in range(count):
+            controller.begin(f, f)
+        observations = rng.normal(size=(3, count, 3))
+        others = [Twin(one) for one in twins]
+        for values in observations:
+            taken = controller.act(values)
+            assert taken.shape == (count, count_values(actions))
+            assert taken.tolist() == [
+                one.act(row)[0].tolist() for one, row in zip(others, values, strict=True)
+            ]
+
+
+def test_the_combinations_do_something():
+    """Episodes end and are cut off, scores differ, and outputs that never spike matter."""
+    ends = {"scale": (1.0,) * 3, "ticks": 24}
+    for kind, actions in KINDS.items():
+        for cls in READOUTS.values():
+            if not suits(cls, actions):
+                continue
+            readout = cls(**cls.for_actions(actions))
+            networks = [
+                random_controller(
+                    np.random.default_rng(seed), ENCODERS[name](**ends), readout,
+                    readout.outputs(actions),
+                )
+                for seed, name in enumerate([*ENCODERS] * (4 if JIT else 1))
+            ]  # fmt: skip
+            task = pushing(actions)
+            played = play_all(networks, task, task.starts(range(8 if JIT else 2)))
+            assert len(np.unique(played.scores)) > (8 if JIT else 3), (kind, cls)
+            assert played.terminated.any(), (kind, cls)
+            assert not played.terminated.all(), (kind, cls)
+
+
+@pytest.mark.parametrize("limit", [1, 5, 500])
+def test_terminated_tells_falls_from_the_limit(limit):
+    """CartPole without a limit ends for one reason only, the fall."""
+    task, starts = replace(CARTPOLE, max_steps=limit), CARTPOLE.starts(range(40))
+    falling = Network.build(
+        2, outputs=[0, 1], encoder=Current(scale=CARTPOLE.scale), readout=WinnerTakesAll()
+    )
+    for network in (balancer(), falling):
+        played = play(network, task, starts)
+        assert played.terminated.dtype == np.bool_
+        assert (played.steps[~played.terminated] == limit).all()
+        forever = play(network, replace(CARTPOLE, max_steps=600), starts)
+        assert (
+            played.terminated.tolist() == (forever.terminated & (forever.steps <= limit)).tolist()
+        )  # a fall in the very last step is a fall
+    assert played.terminated.all() == (limit == 500)
 
 
 def test_no_jobs():
     result = play(balancer(), CARTPOLE, np.empty((0, 4)))
-    assert len(result.scores) == len(result.steps) == 0
+    assert [len(array) for array in result] == [0, 0, 0]
+    assert [array.dtype for array in result] == [np.float64, np.int64, np.bool_]
 
 
 def test_play_leaves_its_input_untouched():

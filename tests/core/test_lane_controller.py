@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import (
     JIT,
+    any_actions,
     controllers,
     copy_as_network,
     examples,
@@ -30,6 +31,7 @@ from neuro import (
 )
 from neuro.jit import READ_OUT, kernel_function
 from neuro.kernels import Copies
+from neuro.readouts import SEES
 
 
 @kernel_function(READ_OUT)
@@ -64,9 +66,42 @@ class EachCount(Tally):
     """As many numbers as there are outputs."""
 
     kernel: ClassVar = _each_count
+    count: int = 5
+
+    @property
+    def values(self):
+        return self.count
 
     def parameters(self):
         return np.array([0.5])
+
+
+@kernel_function(READ_OUT)
+def _tell(seen, parameters, action):
+    for i in range(len(seen)):
+        action[i] = seen[i]
+
+
+@dataclass(frozen=True)
+class TellCounts(EachCount):
+    """What it sees of each output, and nothing made of it."""
+
+    kernel: ClassVar = _tell
+
+
+@dataclass(frozen=True)
+class TellFirst(TellCounts):
+    sees: ClassVar[str] = "first"
+
+
+@dataclass(frozen=True)
+class TellPotential(TellCounts):
+    sees: ClassVar[str] = "potential"
+
+
+TELLING = {cls.sees: cls for cls in (TellCounts, TellFirst, TellPotential)}
+assert tuple(TELLING) == SEES
+every_sight = pytest.mark.parametrize("tell", TELLING.values(), ids=TELLING)
 
 
 def busy(encoder, plain=False):
@@ -146,12 +181,12 @@ class Lanes:
 
     def act(self, observations):
         actions = self.controller.act(observations)
-        assert actions.shape == (len(self.inside), 1)
+        assert actions.shape == (len(self.inside), self.network.readout.values)
         for one, observation, action in zip(self.inside, observations, actions, strict=True):
             expected = one.act(observation)
             expected = expected[0] if self.alone is Twin else expected
-            assert action.tolist() == expected.tolist()
-            self.seen.add(float(action[0]))
+            assert same_bits(action, expected)
+            self.seen.add(tuple(action.tolist()))
 
 
 def live(lanes, rng, decisions, most):
@@ -185,6 +220,55 @@ def test_lanes_equal_twins(network, most, seed):
     network = replace(network, readout=Tally())
     rng = np.random.default_rng(seed)
     live(Lanes(network, random_copies(rng, network, 3), Twin), rng, 4 if JIT else 2, most)
+
+
+@every_sight
+@examples(60)
+@given(controllers(observations=2, actions=4), st.sampled_from((1, 8, 9, 32)),
+       st.integers(0, 2**31))  # fmt: skip
+def test_lanes_see_what_controllers_see(tell, network, most, seed):
+    network = replace(network, readout=tell(len(network.outputs)))
+    rng = np.random.default_rng(seed)
+    copies = random_copies(rng, network, 4)
+    live(Lanes(network, copies), rng, 8 if JIT else 2, most if JIT else min(most, 9))
+
+
+@every_sight
+@examples(30)
+@given(controllers(observations=2, actions=4), st.sampled_from((2, 9)), st.integers(0, 2**31))
+def test_lanes_see_what_twins_see(tell, network, most, seed):
+    network = replace(network, readout=tell(len(network.outputs)))
+    rng = np.random.default_rng(seed)
+    live(Lanes(network, random_copies(rng, network, 3), Twin), rng, 3 if JIT else 2, most)
+
+
+@examples(100)
+@given(st.data())
+def test_lanes_act_as_controllers_with_every_readout(data):
+    network = data.draw(controllers(observations=2, actions=data.draw(any_actions)))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**31)))
+    most = data.draw(st.sampled_from((1, 8, 9, 32)))
+    copies = random_copies(rng, network, 4)
+    live(Lanes(network, copies), rng, 8 if JIT else 2, most if JIT else min(most, 9))
+
+
+@every_sight
+@every_busy
+def test_what_is_seen_of_busy_networks(network, tell):
+    """Outputs that fire several times, late for the first time, or not at all."""
+    network = replace(network, readout=tell(len(network.outputs)))
+    rng = np.random.default_rng(11)
+    lanes = Lanes(network, copies_of(rng, network, 6, own_thresholds=True), Twin)
+    live(lanes, rng, 12 if JIT else 3, 20 if JIT else 10)
+    found = {value for row in lanes.seen for value in row}
+    ticks = network.encoder.ticks
+    if tell is TellCounts:
+        assert {0.0, 1.0, 2.0} <= found
+    elif tell is TellFirst:
+        assert {0.0, float(ticks)} <= found
+        assert ticks <= 64 or any(64 <= value < ticks for value in found)
+    else:
+        assert len(found) > 50 or not JIT
 
 
 @own_or_shared
@@ -292,7 +376,7 @@ def test_thresholds_of_one_copy_only():
 def test_actions_of_several_numbers():
     network = replace(BUSY["current"], readout=EachCount())
     tally = LaneController(BUSY["current"])
-    controller = LaneController(network, actions=5)
+    controller = LaneController(network)
     rng = np.random.default_rng(6)
     for lane in range(3):
         controller.begin(lane)
