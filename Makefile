@@ -20,6 +20,7 @@ help:
 	@echo "make ci          lint and test"
 	@echo "make study-cartpole     ten seeds of the default CartPole run"
 	@echo "make study-degradation  the best of them under three fault models"
+	@echo "make study-tasks        five seeds of every task's default run"
 	@echo "make study-codes        pictures of what encoders and readouts do"
 	@echo "make bench              set up .venv-bench with peers, time them and this project"
 	@echo "make bench-scaling      time by neurons, lanes, firing and workers"
@@ -51,7 +52,7 @@ lint: $(VENV)/installed
 
 ci: lint test
 
-study-cartpole study-degradation study-codes: study-%: $(VENV)/installed
+study-cartpole study-degradation study-tasks study-codes: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*
 
 $(BENCH_VENV)/installed: setup.cfg pyproject.toml

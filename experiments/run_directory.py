@@ -7,6 +7,7 @@ byte, whenever the same configuration is run.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,9 @@ def create(out: str | None, task: str) -> Path:
     """Make a run directory: the one asked for, else ``runs/TASK-TIMESTAMP``."""
     if out is not None:
         return new_directory(Path(out))
-    return new_directory(_unused(Path("runs") / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"))
+    # Names such as csv:data/x.csv?target=y are not fit for directories.
+    plain = re.sub(r"[^\w.-]+", "-", task).strip("-")
+    return new_directory(_unused(Path("runs") / f"{plain}-{datetime.now():%Y%m%d-%H%M%S}"))
 
 
 def _unused(path: Path) -> Path:

@@ -21,6 +21,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="step the real Gymnasium environment, not the compiled task",
     )
+    parser.add_argument(
+        "--generalisation",
+        action="store_true",
+        help="also count from how many of the 625 usual starts it balances (double poles)",
+    )
 
 
 def run(options: Namespace) -> tuple[Any, str]:
@@ -28,9 +33,11 @@ def run(options: Namespace) -> tuple[Any, str]:
     from experiments.load import load_for_task
     from experiments.tables import plural
     from fitness import CompiledTask, EnvironmentTask, episode_seeds, play, play_gymnasium
+    from fitness.generalisation import count_balanced
     from neuro.specs import whole
 
     network, task = load_for_task(options.network, options.task)
+    balanced = count_balanced(network, task) if options.generalisation else None
     whole(options.episodes, "--episodes", 1, 10_000_000)
     whole(options.seed, "--seed", 0, 2**64 - 1)
     if options.gymnasium and isinstance(task, CompiledTask):
@@ -63,4 +70,7 @@ def run(options: Namespace) -> tuple[Any, str]:
         f"{task.solved_at:g} or more, {result['terminated_fraction']:.0%} ended before the limit\n"
         f"{plural(len(network.neurons), 'neuron')}, {plural(result['synapses'], 'synapse')}"
     )
+    if balanced is not None:
+        result["balanced"] = balanced
+        text += f"\nbalanced for 1,000 decisions from {balanced} of 625 starts"
     return result, text

@@ -7,14 +7,21 @@ from typing import Any
 
 EXAMPLE = """  tardigrade evolve cartpole --seed 1 --out runs/first
   tardigrade evolve cartpole --set encoder.name=current --set resilience.severity=0.3
-  tardigrade evolve runs/first/config.toml          repeats the run"""
+  tardigrade evolve runs/first/config.toml          repeats the run
+  tardigrade evolve pendulum
+  tardigrade evolve 'gymnasium:LunarLander-v3?ranges=measured'
+  tardigrade evolve 'csv:flowers.csv?target=species'"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("source", metavar="TASK|CONFIG.toml", help="a task, or a configuration")
-    parser.add_argument("--population", type=int, metavar="N", help="individuals (100)")
-    parser.add_argument("--generations", type=int, metavar="G", help="after the first (40)")
+    parser.add_argument(
+        "source", metavar="TASK|CONFIG.toml", help="a task (see `tardigrade tasks`), or a file"
+    )
+    parser.add_argument(
+        "--population", type=int, metavar="N", help="individuals (the task's default)"
+    )
+    parser.add_argument("--generations", type=int, metavar="G", help="after the first (the task's)")
     parser.add_argument(
         "--evaluations",
         type=int,
@@ -23,7 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, metavar="S", help="everything random follows it (1)")
     parser.add_argument(
-        "--workers", type=int, metavar="W", help="threads; does not change the result (all cores)"
+        "--workers",
+        type=int,
+        metavar="W",
+        help="threads or processes; does not change the result (all cores)",
     )
     parser.add_argument("--out", metavar="DIR", help="run directory (runs/TASK-TIMESTAMP)")
     parser.add_argument(

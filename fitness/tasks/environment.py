@@ -167,6 +167,9 @@ def environment_task(text: str) -> EnvironmentTask:
     identifier, options = split_options(text, name)
     own = ("solved_at", "worst", "max_steps", "ranges")
     given = {key: options.pop(key) for key in own if key in options}
+    if "max_steps" in given:  # in place of the environment's own limit, lower or higher
+        limit = whole(given["max_steps"], f"{name}: max_steps", 1, 10**9)
+        options["max_episode_steps"] = limit
 
     def make() -> Any:
         # A network's actions fit by construction: no need to check them at every step.
@@ -193,8 +196,7 @@ def environment_task(text: str) -> EnvironmentTask:
                 f"{name}{'&' if '?' in text else '?'}solved_at=SCORE"
             )
         solved = real(solved, f"{name}: solved_at", -1e12, 1e12)
-        limit = given.get("max_steps", spec.max_episode_steps or MAX_STEPS)
-        limit = whole(limit, f"{name}: max_steps", 1, 10**9)
+        limit = spec.max_episode_steps or MAX_STEPS
         center, scale, known = _declared(environment.observation_space)
         known &= lookup(RANGES, given.get("ranges", "declared"), f"{name}: ranges")
         worst = given.get("worst")
