@@ -160,7 +160,9 @@ def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> Non
     if small is not None:
         network = load(path / small["file"])
         plots.save_figure(plots.network_figure(network, names), path / "smallest.png")
-    episode = record_episode(best, config.task, episode_seeds(config.seed, "held-out", 1)[0])
+    seed = episode_seeds(config.seed, "held-out", 1)[0]
+    # More than a picture can show; episodes of 100,000 decisions would fill the memory.
+    episode = record_episode(best, config.task, seed, decisions=500)
     plots.save_figure(plots.raster_figure(episode, best, config.task), path / "raster.png")
 
 

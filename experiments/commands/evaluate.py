@@ -12,7 +12,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("network", metavar="NETWORK.json", help="a network file")
     parser.add_argument("--task", metavar="TASK", help="the one the file names, if left out")
-    parser.add_argument("--episodes", type=int, default=100, metavar="N", help="episodes (100)")
+    parser.add_argument(
+        "--episodes", type=int, metavar="N", help="episodes (100), or test samples (all)"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="S", help="seed of the held-out starts (0)"
     )
@@ -38,13 +40,16 @@ def run(options: Namespace) -> tuple[Any, str]:
 
     network, task = load_for_task(options.network, options.task)
     balanced = count_balanced(network, task) if options.generalisation else None
-    whole(options.episodes, "--episodes", 1, 10_000_000)
+    episodes = options.episodes
+    if episodes is None:
+        episodes = 10_000_000 if task.kind == "classification" else 100
+    whole(episodes, "--episodes", 1, 10_000_000)
     whole(options.seed, "--seed", 0, 2**64 - 1)
     if options.gymnasium and isinstance(task, CompiledTask):
-        seeds = episode_seeds(options.seed, "held-out", options.episodes)
+        seeds = episode_seeds(options.seed, "held-out", episodes)
         played = play_gymnasium(network, task, seeds)
     else:
-        starts = task.draw_starts(options.seed, "held-out", options.episodes)
+        starts = task.draw_starts(options.seed, "held-out", episodes)
         played = play(network, task, starts)
     scores = played.scores
     engine, title = "compiled", "compiled task"
@@ -63,13 +68,17 @@ def run(options: Namespace) -> tuple[Any, str]:
         "synapses": len(network.synapses) + len(network.input_synapses),
         "engine": engine,
     }
-    text = (
-        f"{task.name}, {plural(len(scores), 'held-out episode')} ({title}): "
-        f"mean {result['score_mean']:.2f}, sd {result['score_std']:.2f}, "
-        f"min {result['score_min']:g}; {result['solved_fraction']:.0%} of episodes at "
-        f"{task.solved_at:g} or more, {result['terminated_fraction']:.0%} ended before the limit\n"
-        f"{plural(len(network.neurons), 'neuron')}, {plural(result['synapses'], 'synapse')}"
-    )
+    if task.kind == "classification":
+        text = f"{task.name}: accuracy {result['score_mean']:.4f} on {len(scores)} test samples"
+    else:
+        text = (
+            f"{task.name}, {plural(len(scores), 'held-out episode')} ({title}): "
+            f"mean {result['score_mean']:.2f}, sd {result['score_std']:.2f}, "
+            f"min {result['score_min']:g}; {result['solved_fraction']:.0%} of episodes at "
+            f"{task.solved_at:g} or more, "
+            f"{result['terminated_fraction']:.0%} ended before the limit"
+        )
+    text += f"\n{plural(result['neurons'], 'neuron')}, {plural(result['synapses'], 'synapse')}"
     if balanced is not None:
         result["balanced"] = balanced
         text += f"\nbalanced for 1,000 decisions from {balanced} of 625 starts"

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="seed of the episode whose input is recorded (0)",
     )
     parser.add_argument(
-        "--decisions", type=int, metavar="D", help="record at most D decisions (the whole episode)"
+        "--decisions", type=int, default=500, metavar="D", help="record at most D decisions (500)"
     )
     parser.add_argument(
         "--verify",
@@ -43,8 +43,7 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     if options.to != "brian2":
         raise wrong("--to", "brian2", options.to)
     whole(options.seed, "--seed", 0, 2**64 - 1)
-    if options.decisions is not None:
-        whole(options.decisions, "--decisions", 1, 10_000_000)
+    whole(options.decisions, "--decisions", 1, 10_000_000)
     network, task = load_for_task(options.network, options.task)
     seed = episode_seeds(options.seed, "held-out", 1)[0]
     episode = record_episode(network, task, seed, decisions=options.decisions)

@@ -160,7 +160,9 @@ def _show_network(options: Namespace) -> tuple[Any, str]:
 
             _, task = load_for_task(options.what, None)
             seed = episode_seeds(options.seed, "held-out", 1)[0]
-            figure = plots.raster_figure(record_episode(network, task, seed), network, task)
+            figure = plots.raster_figure(
+                record_episode(network, task, seed, decisions=500), network, task
+            )
         else:
             figure = plots.network_figure(network, task.observations if task else ())
         plots.save_figure(figure, options.out)
