@@ -37,7 +37,7 @@ ENVIRONMENT: Settings = MappingProxyType({
     "encoder.name": "current",
     "evolution.population": 60,
     "evolution.generations": 1000,
-    "evolution.steps": 3_000_000,
+    "evolution.steps": 2_000_000,
     "objectives.starts": 4,
     "resilience.draws": 4,
     "validation.episodes": 20,
@@ -98,13 +98,14 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
     "tennlab-easy": _TENNLAB,
     "tennlab-medium": _TENNLAB,
     "tennlab-hard": _TENNLAB,
-    "tennlab-hardest": _TENNLAB,
+    "tennlab-hardest": {**_TENNLAB, "encoder.name": "argyle"},  # as published
     "breast-cancer": {"objectives.feasible": 1.08},
     "wine": {"encoder.name": "population", "encoder.fields": 3},
     "digits": {
         "space.synapse_limit": 2000,
         "evolution.rates.add_synapse": 0.4,
-        "evolution.generations": 300,
+        "evolution.population": 30,
+        "evolution.generations": 2000,
     },
 })  # fmt: skip
 """Settings by task, over those of the task's kind."""
