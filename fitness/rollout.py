@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fitness.gymnasium import play_environments
+from fitness.processes import play_environments
 from fitness.tasks import CompiledTask, EnvironmentTask, Task
 from fitness.wiring import Episodes, check_fit, checked_jobs
 from neuro import Network, closed_loop

@@ -23,7 +23,7 @@ from fitness import (
     play_gymnasium,
     record_episode,
 )
-from fitness import gymnasium as playing
+from fitness import processes as playing
 from fitness.tasks.environment import MAX_STEPS, MEASURED_EPISODES, environment_task
 from neuro import Box, Current, FlipFlop, InputError, Network, Twin, WinnerTakesAll, load
 from neuro.faults import Fault, Gaussian, inject
