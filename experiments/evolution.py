@@ -92,14 +92,14 @@ def run_evolution(
             "wall_seconds": round(seconds, 3),
             "front_size": len(rows),
             "hypervolume": last["hypervolume"],
-            "best_score": rows[0].get("score_held_out") if rows else None,
+            "best_score": rows[0].get("score_held_out"),
+            "feasible": last["feasible"],
             "stopped_by": result.stopped_by,
         }
         table |= {k: v for k, v in outcome.items() if k not in ("run_dir", "wall_seconds")}
         table["evolution_seconds"] = round(seconds_before + seconds, 3)
         table["resumed"] = state is not None
-    if rows:
-        draw_pictures(path, config, rows)
+    draw_pictures(path, config, rows)
     code = 130 if result.stopped_by == "interrupt" else 0
     return outcome, describe(config, outcome, rows), code
 
@@ -168,34 +168,32 @@ def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> Non
 
 def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Write the outcome for people: the front as a table, and what to remember."""
-    lines = []
-    if rows:
-        names = [o.name for o in config.objectives]
-        header = ["file", "neurons", "synapses"]
-        shown = [n for n in names if n != "size"]
-        header += [f"{n}{suffix}" for n in shown for suffix in (" validated", " held out")]
-        keys = [f"{n}{suffix}" for n in shown for suffix in ("_validation", "_held_out")]
-        body = [[r["file"], r["neurons"], r["synapses"], *(r[key] for key in keys)] for r in rows]
-        lines += [aligned(body, header), ""]
-        small = smallest_solving(rows, config.task.solved_at)
-        if small is not None:
-            size = small["neurons"] + small["synapses"]
-            lines.append(
-                f"smallest solving {config.task.name}: {small['file']}, size {size} "
-                f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')})"
-            )
-        elif "score_held_out" in rows[0]:
-            best = max(r["score_held_out"] for r in rows)
-            lines.append(
-                f"no network of the front solves {config.task.name} on held-out starts: "
-                f"best {best:g}, solved at {config.task.solved_at:g}"
-            )
-    else:
-        task = config.task
+    task = config.task
+    names = [o.name for o in config.objectives]
+    header = ["file", "neurons", "synapses"]
+    shown = [n for n in names if n != "size"]
+    header += [f"{n}{suffix}" for n in shown for suffix in (" validated", " held out")]
+    keys = [f"{n}{suffix}" for n in shown for suffix in ("_validation", "_held_out")]
+    body = [[r["file"], r["neurons"], r["synapses"], *(r[key] for key in keys)] for r in rows]
+    lines = [aligned(body, header), ""]
+    if not outcome["feasible"]:
         needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
         lines.append(
-            f"no network reached the score of {needed:g}; try more generations, or a lower "
-            "objectives.feasible"
+            f"no network reached the score of {needed:g} in training, this one came nearest; try "
+            "more generations, or a lower objectives.feasible"
+        )
+    small = smallest_solving(rows, task.solved_at)
+    if small is not None:
+        size = small["neurons"] + small["synapses"]
+        lines.append(
+            f"smallest solving {task.name}: {small['file']}, size {size} "
+            f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')})"
+        )
+    elif "score_held_out" in rows[0]:
+        best = max(r["score_held_out"] for r in rows)
+        lines.append(
+            f"no network of the front solves {task.name} on held-out starts: "
+            f"best {best:g}, solved at {task.solved_at:g}"
         )
     lines.append(
         f"{outcome['evaluations']} evaluations, {outcome['env_steps']:,} environment steps in "

@@ -75,20 +75,20 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
 
     The feasible individuals of the last population are measured again, with the purpose
     "validation", and those that no other dominates make the front: best score first, then
-    resilience, then size. Held-out results play no part in it.
+    resilience, then size. Where nobody was feasible, the ten that came nearest are measured, and
+    the best of them is the front. Held-out results play no part in it.
 
     Returns
     -------
     list of (Individual, Individual, Network)
-        As trained, as validated, and the pruned network. Empty if nobody was feasible.
+        As trained, as validated, and the pruned network; at least one.
     """
-    trained = distinct([i for i in state.population if i.feasible])
-    if not trained:
-        return []
+    nearest = sorted(state.population, key=lambda i: i.fitness.violation)[:10]
+    trained = distinct([i for i in state.population if i.feasible] or nearest)
     networks = [prune(decode(i.genome, config.space)) for i in trained]
     measured = config.validation()(networks)
     validated = individuals([i.genome for i in trained], measured, objective_specs(config))
-    # If luck alone had made them feasible, the one that failed least is what was found.
+    # If none was feasible, or by luck alone, the one that failed least is what was found.
     front = non_dominated(validated) or [min(validated, key=lambda i: i.fitness.violation)]
     names = [o.name for o in config.objectives]
 
@@ -126,22 +126,21 @@ def write_results(path: Path, config: Config, state: State) -> list[dict[str, An
     columns = ["file", "neurons", "synapses"]
     columns += [f"{n}{suffix}" for suffix in ("", "_validation", "_held_out") for n in names]
     rows = []
-    if found:
-        held_out = config.held_out()([network for *_, network in found])
-        (path / "front").mkdir(exist_ok=True)
-        for old in (path / "front").glob("*.json"):
-            old.unlink()
-        for number, (trained, validated, network) in enumerate(found):
-            file = f"front/{number:03d}.json"
-            save(network, path / file)
-            values = (
-                *trained.fitness.values,
-                *validated.fitness.values,
-                *held_out.objectives[number].tolist(),
-            )
-            synapses = len(network.synapses) + len(network.input_synapses)
-            fixed = (file, len(network.neurons), synapses)
-            rows.append(dict(zip(columns, (*fixed, *values), strict=True)))
+    held_out = config.held_out()([network for *_, network in found])
+    (path / "front").mkdir(exist_ok=True)
+    for old in (path / "front").glob("*.json"):
+        old.unlink()
+    for number, (trained, validated, network) in enumerate(found):
+        file = f"front/{number:03d}.json"
+        save(network, path / file)
+        values = (
+            *trained.fitness.values,
+            *validated.fitness.values,
+            *held_out.objectives[number].tolist(),
+        )
+        synapses = len(network.synapses) + len(network.input_synapses)
+        fixed = (file, len(network.neurons), synapses)
+        rows.append(dict(zip(columns, (*fixed, *values), strict=True)))
     write_csv(path / "front.csv", rows, columns)
     return rows
 

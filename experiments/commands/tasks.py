@@ -29,4 +29,6 @@ def run(options: Namespace) -> tuple[Any, str]:
         }
         for t in TASKS.values()
     ]
-    return result, aligned([list(r.values()) for r in result], list(result[0]))
+    table = aligned([list(r.values()) for r in result], list(result[0]))
+    more = "also: gymnasium:ID, csv:PATH?target=COLUMN, idx:DIRECTORY; see docs/tasks.md"
+    return result, f"{table}\n\n{more}"

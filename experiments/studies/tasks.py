@@ -67,7 +67,7 @@ def measure(run: str) -> dict[str, Any]:
         "neurons": "",
         "synapses": "",
         "smallest_solving": "",
-        "solved_after_evaluations": _first_feasible(state.history),
+        "feasible_after_evaluations": _first_feasible(state.history),
         "gymnasium_mean": "",
         "gymnasium_equal": "",
         "balanced_of_625": "",
@@ -78,18 +78,17 @@ def measure(run: str) -> dict[str, Any]:
     }
     with tempfile.TemporaryDirectory() as folder:
         rows = write_results(Path(folder), config, state)
-        if rows:
-            small = smallest_solving(rows, config.task.solved_at)
-            best = load(Path(folder) / rows[0]["file"])
-            row |= {
-                "score_held_out": rows[0]["score_held_out"],
-                "solved": rows[0]["score_held_out"] >= config.task.solved_at,
-                "resilience_held_out": rows[0]["resilience_held_out"],
-                "neurons": rows[0]["neurons"],
-                "synapses": rows[0]["synapses"],
-                "smallest_solving": f"{small['neurons']} + {small['synapses']}" if small else "",
-                **_elsewhere(best, config),
-            }
+        small = smallest_solving(rows, config.task.solved_at)
+        best = load(Path(folder) / rows[0]["file"])
+        row |= {
+            "score_held_out": rows[0]["score_held_out"],
+            "solved": rows[0]["score_held_out"] >= config.task.solved_at,
+            "resilience_held_out": rows[0]["resilience_held_out"],
+            "neurons": rows[0]["neurons"],
+            "synapses": rows[0]["synapses"],
+            "smallest_solving": f"{small['neurons']} + {small['synapses']}" if small else "",
+            **_elsewhere(best, config),
+        }
     row["wall_seconds"] = round(time.perf_counter() - begun, 1)
     return row
 
@@ -124,22 +123,19 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name in dict.fromkeys(row["task"] for row in rows):
         mine = [row for row in rows if row["task"] == name]
-        found = [row for row in mine if row["score_held_out"] != ""]
-        scores = sorted(float(row["score_held_out"]) for row in found)
+        scores = sorted(float(row["score_held_out"]) for row in mine)
         solved = sum(str(row["solved"]) == "True" for row in mine)
         sizes = sorted(
             (sum(map(int, text.split(" + "))), text)
             for text in (row["smallest_solving"] for row in mine)
             if text
         )
-        score = f"{_median(scores)} ({_short(scores[0])} to {_short(scores[-1])})" if scores else ""
-        if not scores:
-            score = f"none; best in training {_short(max(float(r['training_best']) for r in mine))}"
-        size = " + ".join(_median([float(r[k]) for r in found]) for k in ("neurons", "synapses"))
+        score = f"{_median(scores)} ({_short(scores[0])} to {_short(scores[-1])})"
+        size = " + ".join(_median([float(r[k]) for r in mine]) for k in ("neurons", "synapses"))
         lines.append(
             f"| `{name}` | {_short(find_task(name).solved_at)} | {solved} of {len(mine)} | {score} "
-            f"| {size if found else ''} | {sizes[0][1] if sizes else ''} "
-            f"| {_median([float(r['resilience_held_out']) for r in found])} "
+            f"| {size} | {sizes[0][1] if sizes else ''} "
+            f"| {_median([float(r['resilience_held_out']) for r in mine])} "
             f"| {_median([float(r['evaluations']) for r in mine])} "
             f"| {_median([float(r['env_steps']) for r in mine])} "
             f"| {_median([float(r['wall_seconds']) for r in mine])} | {PUBLISHED.get(name, '')} |"
@@ -158,8 +154,10 @@ def _short(value: float) -> str:
 def main() -> None:
     """Run the study and write its table."""
     names = [*TASKS, *ENVIRONMENTS]
-    # Seed by seed, so that an unfinished study has something to say of every task.
-    runs = [f"{name} {seed}" for seed in SEEDS for name in names]
+    # Seed by seed, so that an unfinished study has something to say of every task; last what is
+    # stepped in Python.
+    runs = [f"{name} {seed}" for seed in SEEDS for name in TASKS]
+    runs += [f"{name} {seed}" for seed in SEEDS for name in ENVIRONMENTS]
     rows = complete("tasks", runs, "run", measure)
     rows.sort(key=lambda row: names.index(row["task"]))
     text = table(rows)
