@@ -2,9 +2,10 @@
 
 import pytest
 
-from evo import evolve
+from evo import decode, evolve
 from experiments.config import resolve
 from experiments.run_directory import final_front, objective_specs
+from neuro import prune
 
 
 def evolved(*extra):
@@ -62,9 +63,18 @@ def test_where_validation_fails_everybody_the_best_of_them_is_kept():
     assert front[0][1].fitness.violation <= everybody.violation.min()
 
 
-def test_nobody_feasible_means_no_front():
+def test_where_nobody_is_feasible_the_nearest_is_kept():
     config, state = evolved(("objectives.feasible", 5.0))
-    assert final_front(config, state) == []
+    front = final_front(config, state)
+    assert len(front) == 1
+    trained, validated, _ = front[0]
+    assert not trained.feasible
+    nearest = sorted(i.fitness.violation for i in state.population)[:10]
+    assert trained.fitness.violation <= nearest[-1]
+    # It is the best of ten on validation, not the luckiest in training.
+    tenth = sorted(state.population, key=lambda i: i.fitness.violation)[:10]
+    measured = config.validation()([prune(decode(i.genome, config.space)) for i in tenth])
+    assert validated.fitness.violation == measured.violation.min()
 
 
 @pytest.mark.parametrize("key", ["validation.episodes", "report.draws"])
