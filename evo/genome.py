@@ -13,6 +13,7 @@ from evo.mirror import unfold
 from evo.space import SearchSpace
 from neuro import Network
 from neuro.hashing import hash_text, hash_words
+from neuro.network import NEURON_DEFAULTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +117,20 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
     channel = np.array([channels.get(k, -1) for k in genome.pre.tolist()], dtype=np.int64)
     graded, between = channel >= 0, channel < 0
     inputs = len(space.input_keys)
-    columns = {"tau_mem": genome.tau_mem, "v_threshold": genome.v_threshold}
+    columns: dict[str, Any] = {
+        "tau_mem": genome.tau_mem,
+        "v_threshold": genome.v_threshold,
+        **{name: getattr(space, name) for name in ("v_reset", "v_leak", "v_min", "refractory")},
+        "reset": space.reset,
+    }
     for name, values in space.output_columns.items():
-        columns[name] = columns[name].copy()
+        default = NEURON_DEFAULTS[name] if name not in columns else columns[name]
+        columns[name] = np.array(np.broadcast_to(default, len(genome.key)))
         columns[name][inputs : space.fixed] = values
     return Network.build(
         {
             "key": genome.key,
             **columns,
-            "v_reset": space.v_reset,
-            "v_leak": space.v_leak,
-            "v_min": space.v_min,
-            "refractory": space.refractory,
-            "reset": space.reset,
         },
         {
             "pre": index(genome.pre[between]),

@@ -43,9 +43,12 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
     )
     rows = []
     for post in [*(space.targets if direct else ()), *hidden]:
-        chosen = rng.random(len(sources)) < space.density
-        chosen[rng.integers(len(sources))] = True
-        rows += [(pre, post, *_random_synapse(space, rng)) for pre in sources[chosen]]
+        heard = np.array([pre for pre in sources if space.allows(pre, post)], dtype=np.uint64)
+        if not len(heard):
+            continue
+        chosen = rng.random(len(heard)) < space.density
+        chosen[rng.integers(len(heard))] = True
+        rows += [(pre, post, *_random_synapse(space, rng)) for pre in heard[chosen]]
     rows += [(pre, post, *_random_synapse(space, rng)) for pre, post in hidden.items()]
     if len(rows) > space.synapse_limit:
         kept = rng.choice(len(rows), space.synapse_limit, replace=False)
@@ -63,7 +66,9 @@ def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome
     targets = np.concatenate([space.targets, hidden])
     for _ in range(10):
         pre, post = rng.choice(sources), rng.choice(targets)
-        if space.allows(pre, post) and not genome.has(pre, post):
+        # What a twin sends to an output that is its own twin, the original's image sends already.
+        double = space.twins.get(int(post)) == int(post) and pre in twins
+        if space.allows(pre, post) and not double and not genome.has(pre, post):
             return genome.with_synapses([(pre, post, *_random_synapse(space, rng))])
     return None
 

@@ -100,7 +100,14 @@ class SearchSpace:
         whole(self.synapse_limit, "synapse_limit", 1, 1_000_000)
         real(self.density, "density", 0.0, 1.0)
         whole(self.first_hidden, "first_hidden", 0, self.hidden_limit)
+        if self.readout.size not in (None, self.outputs):
+            raise wrong(
+                "outputs", f"{self.readout.size} for the readout {self.readout.name}", self.outputs
+            )
         if self.symmetry is not None:
+            if len(self.symmetry.signs) != self.encoder.observations:
+                count = f"{self.encoder.observations} signs"
+                raise wrong("symmetry", count, len(self.symmetry.signs))
             self.encoder.mirror(self.symmetry)
             self.readout.mirror(self.symmetry, self.outputs)
         first = max(self.first_hidden, int(self.silent and self.encoder.graded))
@@ -145,10 +152,18 @@ class SearchSpace:
         return frozenset(self.output_keys.tolist()) if self.silent else frozenset()
 
     def allows(self, pre: np.uint64, post: np.uint64) -> bool:
-        """Whether a synapse from `pre` to `post` may be."""
-        if int(pre) in self._silent:
+        """Whether a synapse gene from `pre` to `post` may be.
+
+        In a mirrored network a gene onto an output that is its own twin has its image there too:
+        only one of the two is allowed, and none that would have to be its own opposite.
+        """
+        a, b = int(pre), int(post)
+        if a in self._silent or (b in self._silent and a in self._channels):
             return False
-        return int(post) not in self._silent or int(pre) not in self._channels
+        if self.twins.get(b) != b:
+            return True
+        twin = self.twins.get(a, a)
+        return a < twin or (a == twin and (a in self.odd) == (b in self.odd))
 
     @cached_property
     def twins(self) -> dict[int, int]:

@@ -65,7 +65,7 @@ def default_tables(task: Task) -> Tables:
 
 
 # Keys without a default value; everything else that may be set stands in the defaults.
-_OPTIONAL = {"evolution": ("evaluations", "steps")}
+_OPTIONAL = {"evolution": ("evaluations", "steps"), "run": ("data",)}
 # Sections whose keys depend on the part that one of them names, and the keys that stay when
 # another part is named: an encoder's scale, for instance, is a fact of the task.
 _PARTS = {
@@ -143,7 +143,8 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     else:
         name = source
     try:
-        task = find_task(name, "run.task" if where else "task")
+        name = dict(overrides).get("run.task", name)
+        task = find_task(name, "run.task" if where or "run.task" in dict(overrides) else "task")
         tables = default_tables(task)
         # Which part first: naming another one drops the parameters of the one before.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
@@ -164,7 +165,7 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
     nested = value
     for key in reversed(path.split(".")):
         nested = {key: nested}
-    return {} if nested is value else nested
+    return dict(nested)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -242,10 +243,19 @@ def _build(tables: Tables) -> Config:
     tables["encoder"], tables["readout"] = to_table(encoder), to_table(readout)
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
     workers = whole(run["workers"], "run.workers", 1, 1024)
+    data = task.fingerprint()
+    if data and run.setdefault("data", data) != data:
+        raise wrong("run.data", f"{data}, the fingerprint of the data of {task.name}", run["data"])
     mirrored = _section("space", lambda: flag(tables["space"]["mirrored"], "mirrored"))
     symmetry = task.symmetry if mirrored else None
     if mirrored and symmetry is None:
         raise InputError(f"space.mirrored: expected a task that is symmetric, got {task.name}")
+    if symmetry is not None:
+        try:
+            encoder.mirror(symmetry)
+            readout.mirror(symmetry, outputs)
+        except InputError as error:
+            raise InputError(f"space.mirrored: {error}") from None
     space = _section("space", lambda: SearchSpace(
         encoder=encoder, readout=readout, outputs=outputs, task=task.name,
         symmetry=symmetry, **{k: v for k, v in tables["space"].items() if k != "mirrored"},
@@ -290,11 +300,12 @@ def _with_ranges(table: dict[str, Any], task: Task) -> dict[str, Any]:
         if isinstance(given, list) and len(given) not in (0, len(task.observations)):
             raise wrong(f"encoder.{key}", f"{len(task.observations)} numbers for {task.name}",
                         len(given))  # fmt: skip
-    missing = [key for key in ("center", "scale") if key in known and key not in table]
-    if not missing:
+    if {"center", "scale"} & known <= table.keys() and table.keys() & {"center", "scale"} <= known:
         return table
     ranges = dict(zip(("center", "scale"), map(list, task.ranges()), strict=True))
-    return {**table, **{key: ranges[key] for key in missing}}
+    filled = {**{key: values for key, values in ranges.items() if key in known}, **table}
+    # What was filled in for another encoder does not count against one without it.
+    return {k: v for k, v in filled.items() if k in known or v != ranges.get(k)}
 
 
 def _section(name: str, make: Any) -> Any:

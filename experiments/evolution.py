@@ -179,21 +179,22 @@ def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]
     if not outcome["feasible"]:
         needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
         lines.append(
-            f"no network reached the score of {needed:g} in training, this one came nearest; try "
-            "more generations, or a lower objectives.feasible"
+            f"no network reached the score of {needed:g} in training, "
+            f"{'this' if len(rows) == 1 else 'these'} came nearest; try more generations, or a "
+            "lower objectives.feasible"
         )
     small = smallest_solving(rows, task.solved_at)
     if small is not None:
         size = small["neurons"] + small["synapses"]
         lines.append(
             f"smallest solving {task.name}: {small['file']}, size {size} "
-            f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')})"
+            f"({plural(small['neurons'], 'neuron')} + {plural(small['synapses'], 'synapse')}), "
+            f"held out {small['score_held_out']:g}"
         )
     elif "score_held_out" in rows[0]:
-        best = max(r["score_held_out"] for r in rows)
         lines.append(
-            f"no network of the front solves {task.name} on held-out starts: "
-            f"best {best:g}, solved at {task.solved_at:g}"
+            f"no network of the front solves {task.name} in validation: held out, "
+            f"{rows[0]['file']} has {rows[0]['score_held_out']:g}, solved at {task.solved_at:g}"
         )
     lines.append(
         f"{outcome['evaluations']} evaluations, {outcome['env_steps']:,} environment steps in "

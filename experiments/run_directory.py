@@ -75,8 +75,8 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
 
     The feasible individuals of the last population are measured again, with the purpose
     "validation", and those that no other dominates make the front: best score first, then
-    resilience, then size. Where nobody was feasible, the ten that came nearest are measured, and
-    the best of them is the front. Held-out results play no part in it.
+    resilience, then size. Where nobody was feasible, the front is chosen among the ten that
+    came nearest. Held-out results play no part in it.
 
     Returns
     -------
@@ -182,6 +182,9 @@ def check_unchanged(path: Path, config: Config) -> None:
 
 
 def smallest_solving(rows: list[dict[str, Any]], solved_at: float) -> dict[str, Any] | None:
-    """Pick the smallest network whose held-out score counts as solved."""
-    solving = [r for r in rows if r.get("score_held_out", -np.inf) >= solved_at]
+    """Pick the smallest network whose validated score counts as solved.
+
+    Held-out scores play no part in it, so that of the one picked may be quoted.
+    """
+    solving = [r for r in rows if r.get("score_validation", -np.inf) >= solved_at]
     return min(solving, key=lambda r: r["neurons"] + r["synapses"]) if solving else None

@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.gymnasium import play_gymnasium
-from fitness.tasks import EnvironmentTask, find_task
+from fitness.tasks import EnvironmentTask, Task, find_task
 from fitness.wiring import Episodes
 from neuro import Network
+from neuro.errors import InputError
 from neuro.kernels import Copies
+
+FORK = sys.platform == "linux"
+"""Whether worker processes are forked; elsewhere that is not safe, or not possible."""
 
 
 def play_environments(
@@ -38,7 +42,8 @@ def play_environments(
         for m, network in enumerate(networks)
     ]  # fmt: skip
     _TASKS[task.name] = task
-    if workers == 1 or len(networks) < 2:
+    # Where processes are not forked, they find the task by its name: it must be the same one.
+    if workers == 1 or len(networks) < 2 or not (FORK or task is _registered(task.name)):
         played = [_play_job(job) for job in jobs]
     else:
         try:
@@ -62,6 +67,13 @@ def _play_job(job: tuple[Network, str, list[int], Copies | None, NDArray[np.int6
     return play_gymnasium(network, _TASKS[name], seeds, copies=copies, copy_of=copy_of)
 
 
+def _registered(name: str) -> Task | None:
+    try:
+        return find_task(name)
+    except InputError:
+        return None
+
+
 def _pool(task: EnvironmentTask, workers: int) -> ProcessPoolExecutor:
     """Return the processes that play a task; they are kept until the program ends.
 
@@ -73,10 +85,9 @@ def _pool(task: EnvironmentTask, workers: int) -> ProcessPoolExecutor:
     if pool is None or known is not task:  # another task of this name, with another limit perhaps
         if pool is not None:
             pool.shutdown()
-        fork = sys.platform == "linux"
         pool = ProcessPoolExecutor(
             workers,
-            mp_context=multiprocessing.get_context("fork" if fork else "spawn"),
+            mp_context=multiprocessing.get_context("fork" if FORK else "spawn"),
             initializer=_begin_worker,
             initargs=(task.name,),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -44,17 +45,17 @@ def record_episode(
     actions: list[NDArray[np.float64]] = []
     ext, voltage, spikes = [], [], []
     score = 0.0
-    while decisions is None or len(actions) < decisions:
-        observations.append(episode.observation)
-        actions.append(controller.act(episode.observation))
-        ext.append(controller.ext.copy())
-        voltage.append(controller.voltage.copy())
-        spikes.append(controller.spikes.astype(bool))
-        reward, terminated, truncated = episode.step(actions[-1])
-        score += reward
-        if terminated or truncated:
-            break
-    episode.close()
+    with closing(episode):
+        while decisions is None or len(actions) < decisions:
+            observations.append(episode.observation)
+            actions.append(controller.act(episode.observation))
+            ext.append(controller.ext.copy())
+            voltage.append(controller.voltage.copy())
+            spikes.append(controller.spikes.astype(bool))
+            reward, terminated, truncated = episode.step(actions[-1])
+            score += reward
+            if terminated or truncated:
+                break
     return EpisodeRecording(
         np.array(observations),
         np.array(actions),

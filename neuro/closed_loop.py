@@ -239,6 +239,11 @@ def play(
     while active > 0:
         for lane in range(active):
             observe(row_of(state, lane), row_of(ports.observation, lane))
+            for i in range(ports.observation.shape[1]):
+                # Encoders count on numbers: what diverges scores NaN, which the engine names.
+                if not np.isfinite(ports.observation[lane, i]):
+                    ports.observation[lane, i] = 0.0
+                    returns[job[lane]] = np.nan
         decide_lanes(p, x, ports, stride, active, own, start, encode, read_out)
         start += p.ticks
         # From the last lane to the first: the lane that fills a gap has already been stepped.
@@ -290,7 +295,7 @@ def roll_out(
     counter : ndarray of int64, shape (1,)
         Zero to begin with: the next network to take.
     returns : ndarray of float64, shape (M, J)
-        Filled with the sum of rewards of each job.
+        Filled with the sum of rewards of each job; NaN where an observation was not finite.
     steps : ndarray of int64, shape (M, J)
         Filled with its number of decisions.
     terminated : ndarray of bool, shape (M, J)

@@ -42,7 +42,8 @@ def run(options: Namespace) -> tuple[Any, str]:
     balanced = count_balanced(network, task) if options.generalisation else None
     episodes = options.episodes
     if episodes is None:
-        episodes = 10_000_000 if task.kind == "classification" else 100
+        everything = task.kind == "classification" and not options.gymnasium
+        episodes = 10_000_000 if everything else 100
     whole(episodes, "--episodes", 1, 10_000_000)
     whole(options.seed, "--seed", 0, 2**64 - 1)
     if options.gymnasium and isinstance(task, CompiledTask):

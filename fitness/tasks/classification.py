@@ -7,6 +7,7 @@ and chosen on the validation split; the test split is for numbers to quote.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -114,6 +115,11 @@ class Classification(CompiledTask):
         whole(self.split_seed, "split_seed", 0, 2**64 - 1)
         real(self.test_share, "test_share", 0.01, 0.98)
         real(self.validation_share, "validation_share", 0.01, 0.99 - self.test_share)
+
+    def fingerprint(self) -> str:
+        """Hash features and labels (the beginning of a SHA-256)."""
+        features, labels = (np.ascontiguousarray(a) for a in (self.data.features, self.data.labels))
+        return hashlib.sha256(features.tobytes() + labels.tobytes()).hexdigest()[:16]
 
     @cached_property
     def data(self) -> Data:

@@ -93,6 +93,9 @@ class Task(ABC):
         for name in ("scale", "center"):
             if len(getattr(self, name)) not in (0, len(self.observations)):
                 raise wrong(name, f"{len(self.observations)} numbers", len(getattr(self, name)))
+        if self.symmetry and len(self.symmetry.signs) != len(self.observations):
+            signs = len(self.symmetry.signs)
+            raise wrong("symmetry", f"{len(self.observations)} signs", signs)
 
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Center and scale of each observation, for encoders."""
@@ -110,6 +113,10 @@ class Task(ABC):
     def draw_starts(self, seed: int, purpose: str, count: int) -> NDArray[np.float64]:
         """Return the first `count` starts for a purpose; see `episode_seeds`."""
         return self.starts(episode_seeds(seed, purpose, count))
+
+    def fingerprint(self) -> str:
+        """Identify the data that the task is made of; empty where it is made of code alone."""
+        return ""
 
     @abstractmethod
     def begin(self, start: NDArray[np.float64]) -> Episode:

@@ -78,6 +78,8 @@ class ScaledEncoder(Encoder):
 
     scale: tuple[float, ...]
     center: tuple[float, ...]
+    constants: ClassVar[int] = 0
+    """Channels after those of the values that are always 1."""
 
     @property
     def observations(self) -> int:
@@ -85,14 +87,18 @@ class ScaledEncoder(Encoder):
 
     def mirror(self, symmetry: Symmetry) -> Mirror:
         """Reverse the channels of each value that changes its sign."""
-        if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
-            raise wrong("center", "0 where the mirror changes the sign", list(self.center))
-        each, rest = divmod(self.channels, len(self.scale))
+        self.check_centered(symmetry)
+        each = (self.channels - self.constants) // len(self.scale)
         if each < 2:
             return super().mirror(symmetry)
         order = [np.arange(each)[::sign] + each * i for i, sign in enumerate(symmetry.signs)]
-        place = np.concatenate([*order, self.channels - rest + np.arange(rest)])
+        place = np.concatenate([*order, np.arange(self.channels - self.constants, self.channels)])
         return Mirror(place, np.ones(self.channels, dtype=np.int64))
+
+    def check_centered(self, symmetry: Symmetry) -> None:
+        """Make sure that values that change their sign in the mirror have their range about 0."""
+        if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
+            raise wrong("center", "0 where the mirror changes the sign", list(self.center))
 
     def vector(self, *first: float) -> NDArray[np.float64]:
         """Parameters of a kernel: some of its own, then the scales, then the centers."""

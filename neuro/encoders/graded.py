@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuro.encoders.contract import ScaledEncoder
-from neuro.errors import wrong
 from neuro.jit import ENCODE, KernelFunction, kernel_function
 from neuro.specs import real, settle, whole
 from neuro.symmetry import Mirror, Symmetry
@@ -52,6 +51,7 @@ class Current(ScaledEncoder):
 
     name: ClassVar[str] = "current"
     graded: ClassVar[bool] = True
+    constants: ClassVar[int] = 1
     kernel: ClassVar[KernelFunction] = _current
     scale: tuple[float, ...]
     ticks: int = 10
@@ -65,8 +65,7 @@ class Current(ScaledEncoder):
         return len(self.scale) + 1
 
     def mirror(self, symmetry: Symmetry) -> Mirror:
-        if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
-            raise wrong("center", "0 where the mirror changes the sign", list(self.center))
+        self.check_centered(symmetry)
         return Mirror(np.arange(self.channels), np.array([*symmetry.signs, 1]))
 
     def parameters(self) -> NDArray[np.float64]:
@@ -120,6 +119,7 @@ class Population(ScaledEncoder):
 
     name: ClassVar[str] = "population"
     graded: ClassVar[bool] = True
+    constants: ClassVar[int] = 1
     kernel: ClassVar[KernelFunction] = _population
     scale: tuple[float, ...]
     ticks: int = 10
