@@ -154,7 +154,8 @@ def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> Non
         plots.save_figure(plots.pareto_figure(rows, config.task), path / "pareto.png")
     best = load(path / rows[0]["file"])
     names = config.task.observations
-    plots.save_figure(plots.network_figure(best, names), path / "network.png")
+    if plots.can_be_drawn(best):
+        plots.save_figure(plots.network_figure(best, names), path / "network.png")
     small = smallest_solving(rows, config.task.solved_at)
     (path / "smallest.png").unlink(missing_ok=True)  # of the run before it was resumed
     if small is not None:
@@ -176,8 +177,13 @@ def describe(config: Config, outcome: dict[str, Any], rows: list[dict[str, Any]]
     keys = [f"{n}{suffix}" for n in shown for suffix in ("_validation", "_held_out")]
     body = [[r["file"], r["neurons"], r["synapses"], *(r[key] for key in keys)] for r in rows]
     lines = [aligned(body, header), ""]
+    needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
+    if outcome["feasible"] and rows[0].get("score_validation", needed) < needed:
+        lines.append(
+            f"networks reached {needed:g} in training but none in validation; this one came "
+            "nearest, without being played under faults there"
+        )
     if not outcome["feasible"]:
-        needed = task.worst + config.evaluator.feasible * (task.solved_at - task.worst)
         lines.append(
             f"no network reached the score of {needed:g} in training, "
             f"{'this' if len(rows) == 1 else 'these'} came nearest; try more generations, or a "

@@ -12,7 +12,7 @@ import numpy as np
 from experiments.directories import new_directory
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
-from experiments.tables import aligned, write_csv
+from experiments.tables import aligned, plural, write_csv
 from fitness import Campaign, Outcome
 from neuro import Network
 from neuro.errors import wrong
@@ -95,7 +95,7 @@ def _run_study(
                 numbers = summarise(outcome, campaign.task, seed=campaign.seed)
                 summary.append(
                     {**head, "severity_meaning": outcome.model.severity,
-                     "draws": campaign.draws, "episodes": campaign.episodes, **numbers}
+                     "draws": campaign.draws, "episodes": len(outcome.golden), **numbers}
                 )  # fmt: skip
         progress.close()
         table |= {
@@ -109,7 +109,7 @@ def _run_study(
             ],
             "site": campaign.site.kind,
             "draws": campaign.draws,
-            "episodes": campaign.episodes,
+            "episodes": summary[0]["episodes"],
             "rows": len(rows),
         }
     write_csv(path / "rows.csv", rows, ROWS)
@@ -118,7 +118,7 @@ def _run_study(
     header = ["network", "model", "severity", "mean", "95 % interval", "worst 10 %", "masked"]
     body = [
         [s["network"], s["model"], s["severity"], s["mean"],
-         f"{s['mean_low']:.1f} .. {s['mean_high']:.1f}", s["cvar10"], f"{s['masked']:.1%}"]
+         f"{s['mean_low']:.4g} .. {s['mean_high']:.4g}", s["cvar10"], f"{s['masked']:.1%}"]
         for s in summary
     ]  # fmt: skip
     result = {
@@ -127,8 +127,9 @@ def _run_study(
         "networks": list(networks),
         "models": [m.name for m, _ in campaign.models],
     }
+    played = plural(summary[0]["episodes"], "episode")
     text = (
-        f"{aligned(body, header)}\n\n{len(rows)} draws of {campaign.episodes} episodes in "
+        f"{aligned(body, header)}\n\n{len(rows)} draws of {played} in "
         f"{duration(table['wall_seconds'])}; rows, summary, manifest and picture in {path}"
     )
     return result, text

@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fitness import EpisodeRecording, Task
-from neuro import Network
+from neuro import Network, SpikeRate
 from neuro.errors import InputError, wrong
 
 # A palette that stays apart in the common forms of colour blindness (Okabe & Ito 2008).
@@ -100,6 +100,12 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     return figure
 
 
+def can_be_drawn(network: Network) -> bool:
+    """Whether a picture of a network would show anything."""
+    channels = network.encoder.channels if network.encoder else 0
+    return max(len(network.neurons), channels) <= 300
+
+
 def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
     """Draw a network: inputs left, outputs right, hidden neurons between by distance.
 
@@ -165,6 +171,28 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
     return figure
 
 
+def _channel_name(network: Network, names: Sequence[str], channel: int) -> str:
+    """Name the value that a channel belongs to, and its place among those of the value."""
+    encoder = network.encoder
+    if encoder is None or len(names) != encoder.observations:
+        return f"input {channel}"
+    each = encoder.channels // len(names)
+    if channel >= each * len(names):
+        return "1"
+    name, place = names[channel // each], channel % each
+    if each == 1:
+        return name
+    return f"{name} {'−+'[place]}" if each == 2 else f"{name} {place + 1}/{each}"
+
+
+def _output_name(network: Network, number: int) -> str:
+    """Name what an output does."""
+    if isinstance(network.readout, SpikeRate) and network.readout.pairs:
+        return f"action {number // 2} {'+−'[number % 2]}"
+    classes = network.provenance.get("classes", ())
+    return str(classes[number]) if number < len(classes) else f"action {number}"
+
+
 def _layout(
     network: Network, names: Sequence[str]
 ) -> tuple[dict[Any, tuple[float, float]], dict[Any, str], dict[Any, str]]:
@@ -176,12 +204,10 @@ def _layout(
         used = sorted(set(network.input_synapses.channel.tolist()))
         left = [("channel", c) for c in used]
         for c in used:
-            labels["channel", c] = names[c] if c < len(names) else "1"
+            labels["channel", c] = _channel_name(network, names, c)
     else:
         for c, j in enumerate(left):
-            sign = "−+"[c % 2]
-            known = len(left) == 2 * len(names)
-            labels[j] = f"{names[c // 2]} {sign}" if known else f"input {c}"
+            labels[j] = _channel_name(network, names, c)
     outputs = network.outputs.tolist()
     hidden = [j for j in range(len(network.neurons)) if j not in {*left, *outputs}]
     places: dict[Any, tuple[float, float]] = {}
@@ -194,7 +220,7 @@ def _layout(
             places[node] = (x + shift, -(row + 0.5) / max(1, len(column)))
             colours[node] = colour
     for number, j in enumerate(outputs):
-        labels[j] = f"action {number}"
+        labels[j] = _output_name(network, number)
     for j in hidden:
         labels[j] = str(j)
     return places, labels, colours
@@ -218,7 +244,7 @@ def raster_figure(
         seen.stairs(
             share, edges, baseline=None, label=name, color=COLOURS[c % len(COLOURS)], lw=1.5
         )
-    seen.set_ylabel("value / scale")
+    seen.set_ylabel("value / scale" if not any(center) else "(value − center) / scale")
     beside = {"fontsize": 8, "frameon": False, "loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     seen.legend(**beside)
     spikes = recording.spikes[: shown * ticks]
@@ -242,8 +268,8 @@ def raster_figure(
     done.set_xlabel("time in the network, ms")
     done.set_xlim(0, shown * ticks * network.dt)
     seen.set_title(
-        f"{task.name}: first {shown} of {len(recording.actions)} decisions, "
-        f"score {recording.score:g}"
+        f"{task.name}: first {shown} decisions; score {recording.score:g} "
+        f"after {len(recording.actions)}"
     )
     return figure
 

@@ -22,6 +22,7 @@ from experiments.config import Config, resolve
 from experiments.directories import new_directory
 from experiments.manifest import tool_version
 from experiments.tables import write_csv
+from fitness.tasks.classification import Classification
 from neuro import Network, prune, save
 from neuro.errors import InputError, wrong
 from neuro.files import read_text, write_atomically
@@ -97,7 +98,9 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
         first = [worth.pop(name) for name in ("score", "resilience") if name in worth]
         return tuple(-w for w in [*first, *worth.values()])
 
-    provenance = {"tool": f"tardigrade {tool_version()}", "seed": config.seed}
+    provenance: dict[str, Any] = {"tool": f"tardigrade {tool_version()}", "seed": config.seed}
+    if isinstance(config.task, Classification):
+        provenance["classes"] = list(config.task.data.classes)
     chosen = []
     for individual in sorted(front, key=order):
         at = validated.index(individual)

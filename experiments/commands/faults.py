@@ -31,7 +31,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--draws", type=int, default=1000, metavar="K", help="fault draws per severity (1000)"
     )
     parser.add_argument(
-        "--episodes", type=int, default=10, metavar="N", help="starts that each draw plays (10)"
+        "--episodes",
+        type=int,
+        metavar="N",
+        help="starts that each draw plays (10), or test samples (all)",
     )
     parser.add_argument("--task", metavar="TASK", help="the one the file names, if left out")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed (0)")
@@ -65,11 +68,14 @@ def run(options: Namespace) -> tuple[Any, str]:
             raise InputError(f"{path}: expected each network once")
         networks[path] = network
     assert task is not None
+    episodes = options.episodes
+    if episodes is None:
+        episodes = 1_000_000 if task.kind == "classification" else 10
     campaign = Campaign(
         task,
         [(model, given or model.severities) for model in models],
         draws=options.draws,
-        episodes=options.episodes,
+        episodes=episodes,
         seed=options.seed,
         site=FaultSite(options.site),
         workers=options.workers if options.workers is not None else os.cpu_count() or 1,

@@ -151,6 +151,13 @@ class CompiledTask(Task):
     step: KernelFunction
     gymnasium_id: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("observe", "step"):
+            if not isinstance(getattr(self, name), KernelFunction):
+                what = f"a function decorated with kernel_function({name.upper()})"
+                raise wrong(name, what, getattr(self, name))
+
     def starts(self, seeds: Sequence[int]) -> NDArray[np.float64]:
         """Initial states, shape (S, D), one per seed.
 

@@ -167,6 +167,8 @@ def environment_task(text: str) -> EnvironmentTask:
     identifier, options = split_options(text, name)
     own = ("solved_at", "worst", "max_steps", "ranges")
     given = {key: options.pop(key) for key in own if key in options}
+    if "render_mode" in options:
+        raise InputError(f"{name}: render_mode: expected none, nothing is shown")
     if "max_steps" in given:  # in place of the environment's own limit, lower or higher
         limit = whole(given["max_steps"], f"{name}: max_steps", 1, 10**9)
         options["max_episode_steps"] = limit
@@ -201,7 +203,11 @@ def environment_task(text: str) -> EnvironmentTask:
         known &= lookup(RANGES, given.get("ranges", "declared"), f"{name}: ranges")
         worst = given.get("worst")
         if worst is None or not known.all():
-            seen_center, seen_scale, mean = _measure(environment, limit)
+            try:
+                seen_center, seen_scale, mean = _measure(environment, limit)
+            except Exception as error:  # whatever an environment's own code raises
+                reason = f"{type(error).__name__}: {error}"
+                raise InputError(f"{name}: cannot be played: {reason}") from None
             center = np.where(known, center, seen_center)
             scale = np.where(known, scale, seen_scale)
             worst = mean if worst is None else worst
