@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.cli import main
 from fitness import play
 from fitness.tasks.csv_task import csv_task, read_table
 from fitness.tasks.datasets import IRIS
-from neuro import Current, InputError, Network, WinnerTakesAll
+from neuro import Current, InputError, Network, WinnerTakesAll, load
 
 GOOD = "width,kind,height\n" + "".join(
     f"{0.5 * i},{'bird' if i % 2 else 'ant'},{-i}\n" for i in range(20)
@@ -235,3 +236,52 @@ def test_a_feature_that_never_changes_is_allowed():
     center, scale = task.ranges()
     assert (center[1], scale[1]) == (5.0, 1.0)
     assert np.isfinite(task.data.features).all()
+
+
+# --- from the command line -------------------------------------------------------------------
+
+
+def rows_about(values):
+    return "a,b,kind\n" + "".join(
+        f"{i % 7},{i % 5 + (3 if i % 2 else 0)},{'odd' if i % 2 else 'even'}\n" for i in values
+    )
+
+
+def test_a_run_is_not_resumed_with_other_data(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(rows_about(range(60)))
+    small = ["--population", "8", "--generations", "1"]
+    assert main(["evolve", "csv:x.csv?target=kind", *small, "--out", "run"]) == 0
+    network = load("run/front/000.json")
+    assert network.provenance["classes"] == ["even", "odd"]
+    capsys.readouterr()
+    assert main(["resume", "run"]) == 0
+    (tmp_path / "x.csv").write_text(rows_about(range(62)))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        main(["resume", "run"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "run.data: expected " in error
+    assert "the fingerprint of the data of csv:x.csv?target=kind" in error
+
+
+def test_directories_of_runs_have_plain_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(rows_about(range(60)))
+    assert main(["evolve", "csv:x.csv?target=kind", "--population", "8", "--generations", "0"]) == 0
+    (made,) = (tmp_path / "runs").iterdir()
+    assert made.name.startswith("csv-x.csv-target-kind-")
+
+
+def test_evaluate_and_faults_use_the_whole_test_split(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text(rows_about(range(80)))
+    small = ["--population", "8", "--generations", "0"]
+    assert main(["evolve", "csv:x.csv?target=kind", *small, "--out", "run"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "run/front/000.json"]) == 0
+    assert "on 16 test samples" in capsys.readouterr().out
+    few = ["--draws", "3", "--model", "gaussian", "--severity", "0.1", "--out", "faults"]
+    assert main(["faults", "run/front/000.json", *few]) == 0
+    assert "3 draws of 16 episodes" in capsys.readouterr().out

@@ -217,3 +217,52 @@ def test_refused_with_one_line(make, line):
     with pytest.raises(InputError) as error:
         make()
     assert str(error.value).startswith(line)
+
+
+# --- one gene for a pair, none for its own opposite ------------------------------------------
+
+
+def test_a_single_value_keeps_its_constant_channel():
+    assert Population([1.0], fields=4).mirror(Symmetry((-1,))).place.tolist() == [3, 2, 1, 0, 4]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_every_gene_has_an_effect_of_its_own(seed):
+    """The middle one of three options is its own twin: odd values and images may not reach it."""
+    for encoder in (Current((1.0, 1.0)), FlipFlop((1.0, 1.0))):
+        space = SearchSpace(
+            encoder, WinnerTakesAll(), 3, symmetry=Symmetry((-1, -1)), first_hidden=1
+        )
+        genome = evolved(space, seed)
+        middle = int(space.output_keys[1])
+        for pre, post in zip(genome.pre.tolist(), genome.post.tolist(), strict=True):
+            assert space.allows(pre, post) or post != middle
+            assert not (pre in space.odd and post == middle)
+        pairs = set(zip(genome.pre.tolist(), genome.post.tolist(), strict=True))
+        twins = dict(space.twins)
+        hidden = genome.key[space.fixed :]
+        for key, other in zip(hidden.tolist(), twin_keys(hidden).tolist(), strict=True):
+            twins[key], twins[other] = other, key
+        for pre, post in pairs:
+            image = (twins[pre], twins[post])
+            assert image == (pre, post) or image not in pairs
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (lambda: SearchSpace(Current(SCALE), WinnerTakesAll(), 2, symmetry=Symmetry((-1,))),
+         "symmetry: expected 3 signs, got 1"),
+        (lambda: SearchSpace(Current(SCALE), SpikeRate([-1], [1]), 3),
+         "outputs: expected 2 for the readout rate, got 3"),
+        (lambda: replace(TASKS["cartpole"], symmetry=Symmetry((-1,))),
+         "symmetry: expected 4 signs, got 1"),
+        (lambda: resolve("acrobot", [("encoder.name", "latency"), ("encoder.signed", False)]),
+         "space.mirrored: encoder latency: expected one with mirrored channels"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(make, line):
+    with pytest.raises(InputError) as error:
+        make()
+    assert str(error.value).startswith(line)

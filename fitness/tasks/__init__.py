@@ -1,5 +1,6 @@
 """Tasks by name."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -50,15 +51,24 @@ def find_task(name: Any, where: str = "task") -> Task:
     if isinstance(name, str) and name not in TASKS:
         source, colon, what = name.partition(":")
         if colon and source in SOURCES:
-            return _make(source, what)
+            return _make(source, what, _stamp(what))
     if not isinstance(name, str) or name not in TASKS:
         raise unknown(where, [*TASKS, *(f"{source}:..." for source in SOURCES)], name)
     return TASKS[name]
 
 
 @lru_cache
-def _make(source: str, what: str) -> Task:
+def _make(source: str, what: str, stamp: tuple[str, int] | None) -> Task:
+    """Make a task once, and again when the file it is made of has changed."""
     return SOURCES[source](what)
+
+
+def _stamp(what: str) -> tuple[str, int] | None:
+    path = what.partition("?")[0]
+    try:
+        return os.path.abspath(path), os.stat(path).st_mtime_ns
+    except (OSError, ValueError):  # no file, or no name of one
+        return None
 
 
 __all__ = [
