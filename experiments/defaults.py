@@ -37,7 +37,7 @@ ENVIRONMENT: Settings = MappingProxyType({
     "encoder.name": "current",
     "evolution.population": 60,
     "evolution.generations": 1000,
-    "evolution.steps": 1_500_000,
+    "evolution.steps": 1_000_000,
     "objectives.starts": 4,
     "resilience.draws": 4,
     "validation.episodes": 20,
