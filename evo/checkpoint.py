@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,38 +12,56 @@ import numpy as np
 from deap import tools
 from numpy.typing import NDArray
 
-from evo.engine import State
 from evo.genome import Genome
 from evo.individual import Fitness, Individual
+from evo.lineage import Birth
+from evo.refine import Strategy
+from evo.state import State
 from neuro.errors import InputError, wrong
 
 FORMAT = "tardigrade-checkpoint"
-VERSION = 1
+VERSION = 2
 _COLUMNS = [f.name for f in fields(Genome)]
+_PER_NEURON = ("key", "tau_mem", "v_threshold")
+_COUNTS = ("generation", "evaluations", "steps", "born", "seconds", "progress", "idle")
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def dump_state(state: State, /) -> bytes:
     """Turn a state into bytes: an npz archive of concatenated arrays and a JSON header."""
-    people = state.population
+    people = state.found
     fitness = [p.fitness for p in people]
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "generation": state.generation,
-        "evaluations": state.evaluations,
-        "steps": state.steps,
-        "history": list(state.history),
+        **{name: getattr(state, name) for name in _COUNTS},
+        "population": len(state.population),
+        "archive": [i.number for i in state.archive],
+        "refined": sorted(state.refined),
+        "lineage": [list(birth) for birth in state.lineage.values()],
+        "strategies": [(s.parent, s.best, s.idle) for s in state.strategies],
+        "history": list(state.history[0]) if state.history else [],
     }
-    arrays = {name: np.concatenate([getattr(p.genome, name) for p in people]) for name in _COLUMNS}
-    # Crowding distances of boundary points are infinite, which the arrays keep and JSON cannot.
-    arrays |= {
-        "neurons": np.array([len(p.genome.key) for p in people]),
-        "synapses": np.array([len(p.genome.pre) for p in people]),
+    rows = [list(row.values()) for row in state.history]
+    # Crowding distances of boundary points are infinite, which arrays keep and JSON does not.
+    arrays = {
+        **_pack([p.genome for p in people] + [s.genome for s in state.strategies]),
+        "number": np.array([p.number for p in people]),
+        "structure": np.array([p.structure for p in people], dtype=np.uint64),
+        "young_since": np.array([p.young_since for p in people]),
         "weights": np.array([f.weights for f in fitness]),
         "values": np.array([f.values for f in fitness]),
         "violation": np.array([f.violation for f in fitness]),
         "rank": np.array([f.rank for f in fitness]),
         "crowding": np.array([f.crowding_dist for f in fitness]),
+        **_pack_cases([p.cases for p in people]),
+        "mean": _joined([s.mean for s in state.strategies]),
+        "sigma": _joined([s.sigma for s in state.strategies]),
+        "genes": np.array([len(s.mean) for s in state.strategies], dtype=np.int64),
+        "emphasis": np.array([s.emphasis for s in state.strategies]),
+        "history": np.array(rows, dtype=np.float64),
+        "whole": np.array([isinstance(value, int) for value in rows[0]] if rows else []),
         "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
     }
     buffer = io.BytesIO()
@@ -73,20 +92,72 @@ def load_state(data: bytes, /) -> State:
         raise InputError(f"not a readable checkpoint ({type(error).__name__})") from None
 
 
-def _rebuild(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> State:
-    ends = {size: np.cumsum(arrays[size])[:-1] for size in ("neurons", "synapses")}
-    parts = {
-        name: np.split(arrays[name], ends["neurons" if name in _COLUMNS[:3] else "synapses"])
-        for name in _COLUMNS
-    }
-    population = []
-    for i in range(len(arrays["neurons"])):
+def _rebuild(header: dict[str, Any], arrays: Arrays) -> State:
+    genomes = _unpack(arrays)
+    cases = _unpack_cases(arrays)
+    people = []
+    for i, number in enumerate(arrays["number"].tolist()):
         fitness = Fitness(tuple(arrays["weights"][i].tolist()), tuple(arrays["values"][i].tolist()))
         fitness.violation = float(arrays["violation"][i])
         fitness.rank = int(arrays["rank"][i])
         fitness.crowding_dist = float(arrays["crowding"][i])
-        population.append(Individual(Genome(**{n: parts[n][i] for n in _COLUMNS}), fitness))
+        people.append(Individual(
+            genomes[i], fitness, number=number, structure=int(arrays["structure"][i]),
+            young_since=int(arrays["young_since"][i]), cases=cases[i],
+        ))  # fmt: skip
+    by_number = {i.number: i for i in people}
+    means, sigmas = (_split(arrays[name], arrays["genes"]) for name in ("mean", "sigma"))
+    strategies = [
+        Strategy(genome, parent, mean, sigma, emphasis, (best[0], best[1]), idle)
+        for genome, mean, sigma, emphasis, (parent, best, idle) in zip(
+            genomes[len(people) :], means, sigmas, arrays["emphasis"], header["strategies"],
+            strict=True,
+        )
+    ]  # fmt: skip
     history = tools.Logbook()
-    for record in header["history"]:
-        history.record(**record)
-    return State(header["generation"], population, header["evaluations"], header["steps"], history)
+    kinds = [int if is_whole else float for is_whole in arrays["whole"].tolist()]
+    for row in arrays["history"].tolist():
+        named = zip(header["history"], kinds, row, strict=True)
+        history.record(**{name: kind(value) for name, kind, value in named})
+    lineage = [Birth(n, g, tuple(p), tuple(o)) for n, g, p, o in header["lineage"]]
+    return State(
+        **{name: header[name] for name in _COUNTS},
+        population=people[: header["population"]],
+        archive=[by_number[number] for number in header["archive"]],
+        strategies=strategies,
+        refined=set(header["refined"]),
+        lineage={birth.number: birth for birth in lineage},
+        history=history,
+    )
+
+
+def _pack(genomes: Sequence[Genome]) -> Arrays:
+    arrays = {name: np.concatenate([getattr(g, name) for g in genomes]) for name in _COLUMNS}
+    arrays["neurons"] = np.array([len(g.key) for g in genomes])
+    arrays["synapses"] = np.array([len(g.pre) for g in genomes])
+    return arrays
+
+
+def _unpack(arrays: Arrays) -> list[Genome]:
+    parts = {}
+    for name in _COLUMNS:
+        sizes = arrays["neurons" if name in _PER_NEURON else "synapses"]
+        parts[name] = _split(arrays[name], sizes)
+    return [Genome(**{n: parts[n][i] for n in _COLUMNS}) for i in range(len(arrays["neurons"]))]
+
+
+def _pack_cases(cases: Sequence[NDArray[np.float64] | None]) -> Arrays:
+    known = [np.empty(0) if c is None else c for c in cases]
+    return {"cases": _joined(known), "case_counts": np.array([len(c) for c in known])}
+
+
+def _unpack_cases(arrays: Arrays) -> list[NDArray[np.float64] | None]:
+    return [c if len(c) else None for c in _split(arrays["cases"], arrays["case_counts"])]
+
+
+def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _split(array: NDArray[Any], sizes: NDArray[np.int64]) -> list[NDArray[Any]]:
+    return np.split(array, np.cumsum(sizes)[:-1]) if len(sizes) else []

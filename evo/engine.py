@@ -1,125 +1,32 @@
-"""The engine: a (mu + lambda) NSGA-II over genomes of variable topology, on DEAP's toolbox."""
+"""The engine: a (mu + lambda) evolution of variable topologies on DEAP's toolbox.
+
+Variation finds structures, evolution strategies the weights they need (`evo.refine`), and
+multi-objective selection decides who lives.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from deap import base, tools
-from numpy.random import Generator, SeedSequence
-from numpy.typing import NDArray
+from deap import base
 
 from evo import operators, selection
+from evo.archive import update_archive
+from evo.breeding import Breeder, Child
 from evo.genome import Genome, decode
-from evo.hypervolume import ObjectiveSpec, hypervolume
-from evo.individual import Fitness, Individual
+from evo.history import Stopwatch, describe_generation
+from evo.hypervolume import ObjectiveSpec
+from evo.individual import Individual
+from evo.lineage import Birth, ancestors
+from evo.measured import Evaluate, individuals
+from evo.niche import select_with_niche
+from evo.refine import learn, structure
+from evo.settings import Settings
 from evo.space import SearchSpace
-from neuro.errors import wrong
-from neuro.specs import real, whole
-
-
-class Measured(Protocol):
-    """What an evaluator returns for n networks; see `Evaluate`."""
-
-    @property
-    def objectives(self) -> NDArray[np.float64]:
-        """Finite values, shape (n, m)."""
-
-    @property
-    def violation(self) -> NDArray[np.float64]:
-        """Distance from feasibility, shape (n,); 0 is feasible."""
-
-    @property
-    def steps(self) -> int:
-        """Environment steps spent."""
-
-
-Evaluate = Callable[..., Measured]
-"""``evaluate(networks)``, or ``evaluate(networks, epoch)`` where `Settings.refresh` is not 0."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How evolution proceeds.
-
-    Parameters
-    ----------
-    population : int
-        Individuals, and offspring per generation.
-    generations : int
-        Generations after the first.
-    evaluations : int, optional
-        Stop before a generation that would exceed this many evaluations.
-    refresh : int
-        Generations after which a new epoch begins, with new starts and faults: the parents
-        are evaluated again, so that none lives on by luck with old ones. 0 for never.
-    mate : float
-        Probability that a child has two parents.
-    join : float
-        Probability that a child inherits a synapse that only its second parent has.
-    rates : mapping of str to float
-        Relative frequency of each mutation; see `evo.operators.MUTATIONS`.
-    steps : int, optional
-        Stop after the generation in which this many environment steps have been spent.
-    """
-
-    population: int = 100
-    generations: int = 40
-    evaluations: int | None = None
-    refresh: int = 0
-    mate: float = 0.3
-    join: float = 0.1
-    rates: Mapping[str, float] = field(
-        default_factory=lambda: {name: rate for name, (_, rate) in operators.MUTATIONS.items()}
-    )
-    steps: int | None = None
-
-    def __post_init__(self) -> None:
-        whole(self.population, "population", 2, 1_000_000)
-        whole(self.generations, "generations", 0, 1_000_000_000)
-        if self.evaluations is not None:
-            whole(self.evaluations, "evaluations", 1, 10**15)
-        if self.steps is not None:
-            whole(self.steps, "steps", 1, 10**18)
-        whole(self.refresh, "refresh", 0, 1_000_000_000)
-        real(self.mate, "mate", 0.0, 1.0)
-        real(self.join, "join", 0.0, 1.0)
-        for name, rate in self.rates.items():
-            if name not in operators.MUTATIONS:
-                raise wrong("rates", f"mutations among {', '.join(operators.MUTATIONS)}", name)
-            real(rate, f"rates.{name}", 0.0, 1e9)
-        if not sum(self.rates.values()) > 0.0:
-            raise wrong("rates", "at least one above 0", dict(self.rates))
-
-
-@dataclass
-class State:
-    """Everything evolution needs to go on: what a checkpoint holds.
-
-    Attributes
-    ----------
-    generation : int
-        Generations completed; 0 is the first population.
-    population : list of Individual
-    evaluations, steps : int
-        Networks evaluated and environment steps spent so far.
-    history : deap.tools.Logbook
-        One record per generation.
-    """
-
-    generation: int
-    population: list[Individual]
-    evaluations: int
-    steps: int
-    history: Any
-
-    @property
-    def front(self) -> list[Individual]:
-        """The feasible non-dominated individuals."""
-        return selection.non_dominated(self.population)
+from evo.state import State
 
 
 class Result(NamedTuple):
@@ -129,7 +36,7 @@ class Result(NamedTuple):
     ----------
     state : State
     stopped_by : str
-        "generations", "evaluations", "steps" or "interrupt".
+        "generations", "evaluations", "steps", "seconds", "target", "stagnation" or "interrupt".
     """
 
     state: State
@@ -143,7 +50,8 @@ def default_toolbox(space: SearchSpace, settings: Settings, /) -> base.Toolbox:
     name(arguments)                           default
     ========================================  ==================================================
     initialise(rng) -> Genome                 `evo.operators.random_genome`
-    mutate(genome, rng) -> Genome             `evo.operators.mutate`
+    mutate(genome, rng) -> Genome             `evo.operators.mutate_and_tell`, which also returns
+                                              the names of the mutations
     mate(genome, genome, rng) -> Genome       `evo.operators.mate`
     select_parent(population, rng)            `evo.selection.select_parent`
     select_survivors(individuals, count)      `evo.selection.select_survivors`
@@ -154,10 +62,10 @@ def default_toolbox(space: SearchSpace, settings: Settings, /) -> base.Toolbox:
     rates = dict(settings.rates)
     register = {
         "initialise": partial(operators.random_genome, space),
-        "mutate": lambda genome, rng: operators.mutate(genome, space, rng, rates),
+        "mutate": lambda genome, rng: operators.mutate_and_tell(genome, space, rng, rates),
         "mate": lambda a, b, rng: operators.mate(a, b, space, rng, join=settings.join),
-        "select_parent": selection.select_parent,
-        "select_survivors": selection.select_survivors,
+        "select_parent": selection.PARENTS[settings.parents],
+        "select_survivors": selection.SURVIVORS[settings.survivors],
         "decode": lambda genome: decode(genome, space),
     }
     for name, function in register.items():
@@ -177,11 +85,13 @@ def evolve(
     callback: Callable[[State], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     state: State | None = None,
+    seeds: Sequence[Genome] = (),
+    clock: Callable[[], float] | None = None,
 ) -> Result:
     """Evolve networks.
 
-    The result depends on the arguments and the seed alone: child i of generation g draws from
-    ``SeedSequence(seed, spawn_key=(g, i))``.
+    The result depends on the arguments and the seed alone, unless time is a budget: child i of
+    generation g draws from ``SeedSequence(seed, spawn_key=(g, i))``.
 
     Parameters
     ----------
@@ -202,6 +112,11 @@ def evolve(
         Asked after every generation; true ends the run with ``stopped_by="interrupt"``.
     state : State, optional
         Go on from here, with the same settings and seed, to the same end.
+    seeds : sequence of Genome, optional
+        Take the first places of the first population.
+    clock : callable, optional
+        ``clock() -> float`` in seconds, such as `time.perf_counter`: the history then tells what
+        the time went into, and `Settings.seconds` holds.
 
     Raises
     ------
@@ -223,125 +138,131 @@ def evolve(
     """
     settings = settings or Settings()
     toolbox = toolbox or default_toolbox(space, settings)
-    run = _Run(evaluate, tuple(objectives), toolbox, settings, seed)
+    breeder = Breeder(space, settings, toolbox, seed, len(objectives))
+    run = _Run(evaluate, tuple(objectives), breeder, Stopwatch(clock))
     if state is None:
-        genomes = [toolbox.initialise(run.rng(0, i)) for i in range(settings.population)]
-        state = State(0, [], 0, 0, tools.Logbook())
-        run.advance(state, genomes)
+        state = State()
+        run.advance(state, partial(breeder.first, seeds))
         if callback:
             callback(state)
     while True:
-        if state.generation >= settings.generations:
-            return Result(state, "generations")
-        cost = settings.population + (len(state.population) if run.renews(state) else 0)
-        if settings.evaluations is not None and state.evaluations + cost > settings.evaluations:
-            return Result(state, "evaluations")
-        if settings.steps is not None and state.steps >= settings.steps:
-            return Result(state, "steps")
-        if should_stop and should_stop():
-            return Result(state, "interrupt")
-        genomes = run.offspring(state)
-        if run.renews(state):
-            genomes = [i.genome for i in state.population] + genomes
-            state.population = []
-        state.generation += 1
-        run.advance(state, genomes)
+        reason = run.spent(state)
+        if reason is None and should_stop and should_stop():
+            reason = "interrupt"
+        if reason is not None:
+            return Result(state, reason)
+        run.advance(state, partial(breeder.offspring, state))
         if callback:
             callback(state)
 
 
-@dataclass
 class _Run:
     """What stays the same during a run."""
 
-    evaluate: Evaluate
-    objectives: tuple[ObjectiveSpec, ...]
-    toolbox: base.Toolbox
-    settings: Settings
-    seed: int
+    def __init__(
+        self, evaluate: Evaluate, objectives: tuple[ObjectiveSpec, ...], breeder: Breeder,
+        watch: Stopwatch,
+    ) -> None:  # fmt: skip
+        self.evaluate, self.objectives = evaluate, objectives
+        self.breeder, self.watch = breeder, watch
+        self.settings, self.toolbox = breeder.settings, breeder.toolbox
 
-    def rng(self, generation: int, individual: int) -> Generator:
-        return np.random.default_rng(SeedSequence(self.seed, spawn_key=(generation, individual)))
+    def spent(self, state: State) -> str | None:
+        """Say which budget ends the run now, if one does."""
+        settings = self.settings
+        cost = settings.population + (len(state.found) if self.renews(state) else 0)
+        amounts = {
+            "generations": (state.generation, settings.generations),
+            "evaluations": (state.evaluations + cost - 1, settings.evaluations),
+            "steps": (state.steps, settings.steps),
+            "seconds": (state.seconds, settings.seconds),
+            "stagnation": (state.idle, settings.stagnation),
+        }
+        if settings.target is not None and self.reached(state, settings.target):
+            return "target"
+        over = (n for n, (spent, limit) in amounts.items() if limit is not None and spent >= limit)
+        return next(over, None)
 
-    def offspring(self, state: State) -> list[Genome]:
-        children = []
-        for i in range(self.settings.population):
-            rng = self.rng(state.generation + 1, i)
-            child = self.toolbox.select_parent(state.population, rng).genome
-            if rng.random() < self.settings.mate:
-                other = self.toolbox.select_parent(state.population, rng).genome
-                child = self.toolbox.mate(child, other, rng)
-            children.append(self.toolbox.mutate(child, rng))
-        return children
+    def reached(self, state: State, target: float) -> bool:
+        """Tell whether a feasible individual's first objective is as good as `target`."""
+        sign = 1.0 if self.objectives[0].maximise else -1.0
+        found = (i.fitness.values[0] for i in state.found if i.feasible)
+        return any(sign * value >= sign * target for value in found)
 
     def renews(self, state: State) -> bool:
         """Tell whether the next generation begins an epoch."""
         refresh = self.settings.refresh
-        return refresh > 0 and (state.generation + 1) % refresh == 0
+        return refresh > 0 and state.generation >= 0 and (state.generation + 1) % refresh == 0
 
-    def advance(self, state: State, genomes: list[Genome]) -> None:
-        """Evaluate genomes, let them compete with the population, and write history."""
-        networks = [self.toolbox.decode(g) for g in genomes]
-        refresh = self.settings.refresh
-        epoch = (state.generation // refresh,) if refresh else ()
-        measured = self.evaluate(networks, *epoch)
-        newcomers = individuals(genomes, measured, self.objectives)
-        state.population = self.toolbox.select_survivors(
-            state.population + newcomers, self.settings.population
-        )
-        state.evaluations += len(genomes)
-        state.steps += int(measured.steps)
-        state.history.record(**self._record(state))
+    def advance(self, state: State, breed: Callable[[], list[Child]]) -> None:
+        """Make a generation, evaluate it, let it compete with the population, write history."""
+        watch, settings = self.watch, self.settings
+        with watch("vary"):
+            again = state.found if self.renews(state) else []
+            children = breed()
+            genomes = [i.genome for i in again] + [c.genome for c in children]
+            networks = [self.toolbox.decode(genome) for genome in genomes]
+        state.generation += 1
+        epoch = (state.generation // settings.refresh,) if settings.refresh else ()
+        with watch("evaluate"):
+            measured = self.evaluate(networks, *epoch)
+        with watch("select"):
+            people = individuals(genomes, measured, self.objectives)
+            state.evaluations += len(people)
+            state.steps += int(measured.steps)
+            newcomers = people[len(again) :]
+            self.renew(state, again, people)
+            self.register(state, children, newcomers)
+            self.learn(state, children, newcomers)
+            state.archive = update_archive(state.archive, newcomers, settings.archive)
+            state.population = select_with_niche(
+                state.population + newcomers, settings.population,
+                round(settings.young * settings.population),
+                state.generation - settings.youth, self.toolbox.select_survivors,
+            )  # fmt: skip
+            parents = [s.parent for s in state.strategies]
+            state.lineage = ancestors(state.lineage, [i.number for i in state.found] + parents)
+            row = describe_generation(state, self.objectives, children, newcomers)
+        state.seconds += watch.total
+        state.history.record(**row, **watch.columns())
+        progress = 1.0 + row["hypervolume"] if row["front_size"] else -row["least_violation"]
+        state.idle = 0 if progress > state.progress else state.idle + 1
+        state.progress = max(progress, state.progress)
 
-    def _record(self, state: State) -> dict[str, Any]:
-        shown = [i for i in state.population if i.feasible] or state.population
-        values = np.array([i.fitness.values for i in shown])
-        front = state.front
-        record: dict[str, Any] = {
-            "generation": state.generation,
-            "evaluations": state.evaluations,
-            "env_steps": state.steps,
-            "feasible": sum(i.feasible for i in state.population),
-        }
-        for column, o in enumerate(self.objectives):
-            best = values[:, column].max() if o.maximise else values[:, column].min()
-            record[f"best_{o.name}"] = float(best)
-            record[f"median_{o.name}"] = float(np.median(values[:, column]))
-        record["front_size"] = len(front)
-        points = np.array([i.fitness.values for i in front]).reshape(-1, len(self.objectives))
-        record["hypervolume"] = hypervolume(points, self.objectives)
-        return record
+    def renew(self, state: State, old: list[Individual], measured: list[Individual]) -> None:
+        """Put what was measured again in the place of what was known of an individual."""
+        if not old:
+            return
+        for was, now in zip(old, measured, strict=False):
+            now.number, now.structure, now.young_since = was.number, was.structure, was.young_since
+        again = {i.number: i for i in measured[: len(old)]}
+        state.population = [again[i.number] for i in state.population]
+        state.archive = update_archive([], [again[i.number] for i in state.archive],
+                                       self.settings.archive)  # fmt: skip
+        for strategy in state.strategies:
+            strategy.best = (np.inf, np.inf)  # what counts is how it does now
 
-
-def individuals(
-    genomes: Sequence[Genome], measured: Measured, objectives: Sequence[ObjectiveSpec], /
-) -> list[Individual]:
-    """Join genomes and what was measured of them to individuals.
-
-    Raises
-    ------
-    ValueError
-        NaN, infinity or the wrong shape; names the column.
-    """
-    count = len(genomes)
-    values = np.asarray(measured.objectives, dtype=float)
-    violation = np.asarray(measured.violation, dtype=float)
-    shapes = {"objectives": (values, (count, len(objectives))), "violation": (violation, (count,))}
-    for name, (array, shape) in shapes.items():
-        if array.shape != shape:
-            raise ValueError(f"evaluate: expected {name} of shape {shape}, got {array.shape}")
-    columns = [(o.name, values[:, c], -np.inf) for c, o in enumerate(objectives)]
-    for name, column, low in [*columns, ("violation", violation, 0.0)]:
-        bad = np.flatnonzero(~(np.isfinite(column) & (column >= low)))
-        if bad.size:  # NaN would be ranked best, infinity spoils crowding distances
-            what = "finite values" if low < 0 else "finite values of at least 0"
-            raise ValueError(
-                f"evaluate: expected {what} of {name}, got {column[bad[0]]} for network {bad[0]}"
+    def register(self, state: State, children: list[Child], newcomers: list[Individual]) -> None:
+        """Number the newcomers, and note where they come from and how old their structures are."""
+        oldest: dict[int, int] = {}
+        for i in state.found:
+            oldest[i.structure] = min(i.young_since, oldest.get(i.structure, i.young_since))
+        for child, newcomer in zip(children, newcomers, strict=True):
+            newcomer.number, state.born = state.born, state.born + 1
+            newcomer.structure = structure(newcomer.genome)
+            newcomer.young_since = oldest.setdefault(newcomer.structure, state.generation)
+            state.lineage[newcomer.number] = Birth(
+                newcomer.number, state.generation, child.parents, child.operators
             )
-    weights = tuple(1.0 if o.maximise else -1.0 for o in objectives)
-    people = []
-    for genome, row, distance in zip(genomes, values.tolist(), violation.tolist(), strict=True):
-        fitness = Fitness(weights, tuple(row))
-        fitness.violation = distance
-        people.append(Individual(genome, fitness))
-    return people
+
+    def learn(self, state: State, children: list[Child], newcomers: list[Individual]) -> None:
+        """Tell the strategies how their samples did."""
+        worst = np.array([o.worst for o in self.objectives])
+        best = np.array([o.best for o in self.objectives])
+        for number, strategy in enumerate(state.strategies):
+            mine = [k for k, child in enumerate(children) if child.strategy == number]
+            z = np.array([children[k].z for k in mine])
+            values = np.array([newcomers[k].fitness.values for k in mine])
+            violation = np.array([newcomers[k].fitness.violation for k in mine])
+            loss = ((values - best) / (worst - best)) @ strategy.emphasis
+            learn(strategy, z, violation, loss, self.settings.refine)

@@ -120,7 +120,8 @@ def decode(genome: Genome, space: SearchSpace, /) -> Network:
     columns: dict[str, Any] = {
         "tau_mem": genome.tau_mem,
         "v_threshold": genome.v_threshold,
-        **{name: getattr(space, name) for name in ("v_reset", "v_leak", "v_min", "refractory")},
+        **{name: getattr(space, name) for name in ("v_reset", "v_leak", "refractory")},
+        "v_min": space.floor,
         "reset": space.reset,
     }
     for name, values in space.output_columns.items():

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from deap import base
+from numpy.typing import NDArray
 
 from evo.genome import Genome
 
@@ -41,11 +43,37 @@ class Fitness(base.Fitness):
 
 
 class Individual:
-    """A genome with its fitness."""
+    """A genome with its fitness.
 
-    def __init__(self, genome: Genome, fitness: Fitness) -> None:
+    Attributes
+    ----------
+    number : int
+        Individuals of a run are numbered in the order of their birth.
+    structure : int
+        Hash of which neurons and synapses it has.
+    young_since : int
+        Generation in which its structure, or the one it comes closest from, was new.
+    cases : ndarray of float64, shape (k,), or None
+        Score from each start and under each fault draw, where the evaluator tells. Greater is
+        better; NaN is a case not met.
+    """
+
+    def __init__(
+        self,
+        genome: Genome,
+        fitness: Fitness,
+        *,
+        number: int = 0,
+        structure: int = 0,
+        young_since: int = 0,
+        cases: NDArray[np.float64] | None = None,
+    ) -> None:
         self.genome = genome
         self.fitness = fitness
+        self.number = number
+        self.structure = structure
+        self.young_since = young_since
+        self.cases = cases
 
     @property
     def feasible(self) -> bool:

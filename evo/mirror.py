@@ -12,16 +12,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from evo.space import SearchSpace
 from neuro.hashing import hash_text, hash_words
 
 if TYPE_CHECKING:
     from evo.genome import Genome
+    from evo.space import SearchSpace
 
 
 def twin_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Keys of the twins of hidden neurons: hashes of theirs."""
     return hash_words(hash_text("mirror"), keys)
+
+
+def twins_of(genome: Genome, space: SearchSpace) -> dict[int, int]:
+    """Keys of what takes the place of everything in the mirror; empty if nothing is mirrored."""
+    twins = dict(space.twins)
+    if space.symmetry is not None:
+        hidden = genome.key[space.fixed :]
+        for key, other in zip(hidden.tolist(), twin_keys(hidden).tolist(), strict=True):
+            twins[key], twins[other] = other, key
+    return twins
 
 
 def unfold(genome: Genome, space: SearchSpace) -> Genome:
@@ -30,11 +40,9 @@ def unfold(genome: Genome, space: SearchSpace) -> Genome:
     Fixed neurons take their genes from the first of their pair. A synapse that would have to be
     its own opposite (an odd channel onto an output that is its own twin, say) is left out.
     """
-    fixed, twins = space.fixed, dict(space.twins)
+    fixed, twins = space.fixed, twins_of(genome, space)
     hidden = genome.key[fixed:]
     others = twin_keys(hidden)
-    for key, other in zip(hidden.tolist(), others.tolist(), strict=True):
-        twins[key], twins[other] = other, key
     index = {key: i for i, key in enumerate(genome.key[:fixed].tolist())}
     genes = [min(i, index[twins[key]]) for key, i in index.items()]
     genes += range(fixed, len(genome.key))

@@ -32,10 +32,16 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
     key = np.concatenate(
         [space.input_keys, space.output_keys, np.array(sorted(hidden), dtype=np.uint64)]
     )
+    tau = _random_tau(space, rng, len(key))
+    threshold = space.thresholds.draw(rng, len(key))
+    if space.first_tau:
+        tau = np.full(len(key), float(space.first_tau))
+    if space.first_threshold:
+        threshold = np.full(len(key), float(space.first_threshold))
     genome = Genome(
         key,
-        _random_tau(space, rng, len(key)),
-        rng.uniform(space.threshold_low, space.threshold_high, len(key)),
+        tau,
+        threshold,
         np.empty(0, dtype=np.uint64),
         np.empty(0, dtype=np.uint64),
         np.empty(0),
@@ -48,12 +54,17 @@ def random_genome(space: SearchSpace, rng: Generator, /) -> Genome:
             continue
         chosen = rng.random(len(heard)) < space.density
         chosen[rng.integers(len(heard))] = True
-        rows += [(pre, post, *_random_synapse(space, rng)) for pre in heard[chosen]]
-    rows += [(pre, post, *_random_synapse(space, rng)) for pre, post in hidden.items()]
+        rows += [(pre, post, *_first_synapse(space, pre, rng)) for pre in heard[chosen]]
+    for pre, post in hidden.items():  # each has a target of its own, others by chance
+        chosen = (rng.random(len(space.targets)) < space.density) | (space.targets == post)
+        rows += [(pre, to, *_first_synapse(space, pre, rng)) for to in space.targets[chosen]]
     if len(rows) > space.synapse_limit:
         kept = rng.choice(len(rows), space.synapse_limit, replace=False)
         rows = [rows[i] for i in sorted(kept)]
-    return genome.with_synapses(rows)
+    wires = space.hardware.wires(genome, space)
+    if wires is not None:  # in random order: no neuron is preferred
+        rows = [rows[i] for i in rng.permutation(len(rows)) if wires.admit(*rows[i][:2])]
+    return space.hardware.conform(genome.with_synapses(rows), space)
 
 
 def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
@@ -64,11 +75,14 @@ def add_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome
     twins = twin_keys(hidden) if space.symmetry is not None else hidden[:0]
     sources = np.concatenate([space.channel_keys, genome.key, twins])
     targets = np.concatenate([space.targets, hidden])
+    wires = space.hardware.wires(genome, space)
     for _ in range(10):
         pre, post = rng.choice(sources), rng.choice(targets)
         # What a twin sends to an output that is its own twin, the original's image sends already.
         double = space.twins.get(int(post)) == int(post) and pre in twins
-        if space.allows(pre, post) and not double and not genome.has(pre, post):
+        if not space.allows(pre, post) or double or genome.has(pre, post):
+            continue
+        if wires is None or wires.admit(pre, post):
             return genome.with_synapses([(pre, post, *_random_synapse(space, rng))])
     return None
 
@@ -99,16 +113,19 @@ def split_synapse(genome: Genome, space: SearchSpace, rng: Generator, /) -> Geno
     e = int(rng.integers(len(genome.pre)))
     pre, post, weight, delay = genome.pre[e], genome.post[e], genome.weight[e], genome.delay[e]
     key = split_key(pre, post, genome)
-    first = int(rng.integers(1, delay)) if delay > 1 else 1
-    second = max(1, int(delay) - first)
-    threshold = min(1.0, space.threshold_high, space.weight_limit)
-    threshold = max(threshold, space.threshold_low)
+    low = space.delays[0]
+    first = int(rng.integers(low, delay - low + 1)) if delay >= 2 * low else low
+    second = max(low, int(delay) - first)
+    threshold = float(space.thresholds.nearest(min(1.0, space.weights.high)))
     keep = np.arange(len(genome.pre)) != e
     grown = genome.keep_synapses(keep).with_neuron(
         key, float(_random_tau(space, rng, 1)[0]), threshold, space.fixed
     )
+    wires = space.hardware.wires(grown, space)
+    if wires is not None and not (wires.admit(pre, key) and wires.admit(key, post)):
+        return None
     # From the lowest potential it can have when a spike arrives.
-    into = min(threshold - min(space.v_reset, space.v_leak, 0.0), space.weight_limit)
+    into = space.weights.at_least(threshold - min(space.v_reset, space.v_leak, 0.0))
     return grown.with_synapses([(pre, key, into, first), (key, post, weight, second)])
 
 
@@ -138,10 +155,9 @@ def perturb_weights(genome: Genome, space: SearchSpace, rng: Generator, /) -> Ge
         return None
     chosen = rng.random(len(genome.pre)) < 0.5
     chosen[rng.integers(len(chosen))] = True
-    sigma = space.weight_limit * 10.0 ** rng.uniform(-2.5, -0.3)
+    sigma = space.weights.reach * 10.0 ** rng.uniform(-2.5, -0.3)
     noise = np.where(chosen, rng.normal(0.0, sigma, len(chosen)), 0.0)
-    limit = space.weight_limit
-    return replace(genome, weight=np.clip(genome.weight + noise, -limit, limit))
+    return replace(genome, weight=space.weights.moved(genome.weight, noise))
 
 
 def replace_weight(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
@@ -149,17 +165,18 @@ def replace_weight(genome: Genome, space: SearchSpace, rng: Generator, /) -> Gen
     if not len(genome.pre):
         return None
     weight = genome.weight.copy()
-    weight[rng.integers(len(weight))] = rng.uniform(-space.weight_limit, space.weight_limit)
+    weight[rng.integers(len(weight))] = space.weights.draw(rng)
     return replace(genome, weight=weight)
 
 
 def change_delay(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
     """Draw the delay of one synapse between neurons anew."""
     between = np.flatnonzero(~np.isin(genome.pre, space.channel_keys))
-    if not between.size or space.delay_limit == 1:
+    low, high = space.delays
+    if not between.size or low == high:
         return None
     delay = genome.delay.copy()
-    delay[rng.choice(between)] = rng.integers(1, space.delay_limit + 1)
+    delay[rng.choice(between)] = rng.integers(low, high + 1)
     return replace(genome, delay=delay)
 
 
@@ -169,19 +186,25 @@ def perturb_threshold(genome: Genome, space: SearchSpace, rng: Generator, /) -> 
     j = _spiking(genome, space, rng)
     if j is None:
         return None
-    span = space.threshold_high - space.threshold_low
+    span = space.thresholds.high - space.thresholds.low
     step = rng.normal(0.0, span * 10.0 ** rng.uniform(-2.0, 0.0))
-    threshold[j] = np.clip(threshold[j] + step, space.threshold_low, space.threshold_high)
+    threshold[j] = space.thresholds.moved(threshold[j], step)
     return replace(genome, v_threshold=threshold)
 
 
 def perturb_tau(genome: Genome, space: SearchSpace, rng: Generator, /) -> Genome | None:
-    """Stretch or shrink one membrane time constant; beyond the range it becomes infinite."""
+    """Stretch or shrink one membrane time constant; beyond the range it becomes infinite.
+
+    Where the hardware has a few only, another one takes its place.
+    """
     tau = genome.tau_mem.copy()
     j = _spiking(genome, space, rng)
     if j is None:
         return None
-    if np.isinf(tau[j]):
+    if space.hardware.leaks is not None:
+        others = [leak for leak in space.hardware.leaks if leak != tau[j]]
+        tau[j] = rng.choice(others) if others else tau[j]
+    elif np.isinf(tau[j]):
         tau[j] = _random_tau(space, rng, 1)[0]
     else:
         stretched = max(tau[j] * np.exp(rng.normal(0.0, 0.5)), space.tau_low)
@@ -213,13 +236,24 @@ def mutate(
     rates : mapping of str to float
         Relative frequency of each mutation in `MUTATIONS`; left-out ones do not happen.
     """
-    names = list(rates)
+    return mutate_and_tell(genome, space, rng, rates)[0]
+
+
+def mutate_and_tell(
+    genome: Genome, space: SearchSpace, rng: Generator, rates: Mapping[str, float], /
+) -> tuple[Genome, tuple[str, ...]]:
+    """Do as `mutate` does, and tell which mutations had an effect."""
+    names = _useful(rates, space)
     share = np.array([rates[name] for name in names], dtype=float)
     share /= share.sum()
     count = min(5, int(rng.geometric(0.5)))
+    done = []
     for name in rng.choice(len(names), size=count, p=share):
-        genome = MUTATIONS[names[name]][0](genome, space, rng) or genome
-    return genome
+        changed = MUTATIONS[names[name]][0](genome, space, rng)
+        if changed is not None:
+            genome = changed
+            done.append(names[name])
+    return space.hardware.conform(genome, space), tuple(done)
 
 
 def mate(
@@ -253,7 +287,27 @@ def mate(
             rows.append((*pair, b.weight[e], b.delay[e]))
     child = replace(a, tau_mem=tau, v_threshold=threshold, weight=weight, delay=delay)
     room = max(0, space.synapse_limit - len(a.pre))
-    return child.with_synapses(rows[:room]) if rows else child
+    wires = space.hardware.wires(child, space)
+    if wires is not None:
+        rows = [row for row in rows if wires.admit(*row[:2])]
+    return space.hardware.conform(child.with_synapses(rows[:room]) if rows else child, space)
+
+
+def _useful(rates: Mapping[str, float], space: SearchSpace) -> list[str]:
+    """Leave out mutations of genes that the hardware has one value for."""
+    names = list(rates)
+    if space.hardware.free:
+        return names
+    weights = space.weights.single
+    single = {
+        "perturb_weights": weights,
+        "replace_weight": weights,
+        "change_delay": space.delays[0] == space.delays[1],
+        "perturb_threshold": space.thresholds.single,
+        "perturb_tau": space.hardware.leaks is not None and len(space.hardware.leaks) == 1,
+    }
+    useful = [name for name in names if not single.get(name, False) and rates[name] > 0.0]
+    return useful or names
 
 
 def _matches(
@@ -274,12 +328,25 @@ def _spiking(genome: Genome, space: SearchSpace, rng: Generator) -> int | None:
 
 
 def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:
-    """Time constants, uniform in their logarithm."""
+    """Time constants, uniform in their logarithm, or of those that the hardware has."""
+    if space.hardware.leaks is not None:
+        return rng.choice(space.hardware.leaks, count)
     tau = np.exp(rng.uniform(np.log(space.tau_low), np.log(space.tau_high), count))
     return np.clip(tau, space.tau_low, space.tau_high)  # exp(log(x)) may miss x
 
 
 def _random_synapse(space: SearchSpace, rng: Generator) -> tuple[float, int]:
     """Weight and delay."""
-    weight = float(rng.uniform(-space.weight_limit, space.weight_limit))
-    return weight, int(rng.integers(1, space.delay_limit + 1))
+    low, high = space.delays
+    return float(space.weights.draw(rng)), int(rng.integers(low, high + 1))
+
+
+def _first_synapse(space: SearchSpace, pre: np.uint64, rng: Generator) -> tuple[float, int]:
+    """Weight and delay in a first network."""
+    weight, delay = _random_synapse(space, rng)
+    if space.first_weight:
+        weight = float(np.clip(rng.normal(0.0, space.first_weight), -space.weight_limit,
+                               space.weight_limit))  # fmt: skip
+    if space.first_bias and pre in space.constant_keys:
+        weight = space.first_bias
+    return weight, delay

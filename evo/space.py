@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from evo.hardware import FLOAT, HardwareProfile, Range
 from neuro import Encoder, Readout
 from neuro.columns import MAX_DELAY, MAX_REFRACTORY, RESET_RULES
-from neuro.errors import wrong
+from neuro.errors import InputError, wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.specs import real, whole
 from neuro.symmetry import Symmetry
@@ -47,10 +48,20 @@ class SearchSpace:
         Share of all connections from sources to their targets that a first network has.
     first_hidden : int
         Hidden neurons per output in a first network.
+    first_weight : float
+        Standard deviation of the weights of a first network; 0 for weights from all of the range.
+        Networks that do little at first are good places to begin for refinement.
+    first_bias : float
+        Weight that first synapses from a constant channel have in any case.
+    first_threshold, first_tau : float
+        Threshold and time constant of the neurons of a first network; 0 for random ones.
     symmetry : Symmetry, optional
         Networks are built with their mirror image: every neuron has a twin, every synapse too,
         of equal weight, so that the network does in a mirror what it does outside. A genome
         holds one of each.
+    hardware : HardwareProfile
+        What the chip that the networks are for can hold; no restriction by default. Where it
+        says something, that counts and not the limit here.
 
     Notes
     -----
@@ -79,7 +90,12 @@ class SearchSpace:
     synapse_limit: int = 256
     density: float = 0.4
     first_hidden: int = 0
+    first_weight: float = 0.0
+    first_bias: float = 0.0
+    first_threshold: float = 0.0
+    first_tau: float = 0.0
     symmetry: Symmetry | None = None
+    hardware: HardwareProfile = FLOAT
 
     def __post_init__(self) -> None:
         whole(self.outputs, "outputs", 1, 10_000)
@@ -100,6 +116,12 @@ class SearchSpace:
         whole(self.synapse_limit, "synapse_limit", 1, 1_000_000)
         real(self.density, "density", 0.0, 1.0)
         whole(self.first_hidden, "first_hidden", 0, self.hidden_limit)
+        real(self.first_weight, "first_weight", 0.0, self.weight_limit)
+        real(self.first_bias, "first_bias", -self.weight_limit, self.weight_limit)
+        for name in ("threshold", "tau"):
+            if getattr(self, f"first_{name}") != 0.0:
+                low, high = getattr(self, f"{name}_low"), getattr(self, f"{name}_high")
+                real(getattr(self, f"first_{name}"), f"first_{name}", low, high)
         if self.readout.size not in (None, self.outputs):
             raise wrong(
                 "outputs", f"{self.readout.size} for the readout {self.readout.name}", self.outputs
@@ -114,6 +136,32 @@ class SearchSpace:
         if self.hidden_limit < first * len(self.targets):
             least = f"at least {first * len(self.targets)}, those of a first network"
             raise wrong("hidden_limit", least, self.hidden_limit)
+        if not isinstance(self.hardware, HardwareProfile):
+            raise wrong("hardware", "a HardwareProfile", self.hardware)
+        try:
+            self.hardware.check(self)
+        except InputError as error:
+            raise InputError(f"hardware.{error}") from None
+
+    @cached_property
+    def weights(self) -> Range:
+        """The weights there are."""
+        return self.hardware.weights(self.weight_limit)
+
+    @cached_property
+    def thresholds(self) -> Range:
+        """The thresholds there are."""
+        return self.hardware.thresholds(self.threshold_low, self.threshold_high)
+
+    @cached_property
+    def delays(self) -> tuple[int, int]:
+        """Shortest and longest delay, ticks."""
+        return self.hardware.delay_low, self.hardware.delay_high or self.delay_limit
+
+    @property
+    def floor(self) -> float:
+        """Floor of the potential."""
+        return self.v_min if self.hardware.v_min is None else self.hardware.v_min
 
     @cached_property
     def input_keys(self) -> NDArray[np.uint64]:
@@ -131,6 +179,11 @@ class SearchSpace:
         """Keys of the channels of a graded encoder, which genes use as `pre`; else empty."""
         count = self.encoder.channels if self.encoder.graded else 0
         return hash_words(hash_text("channel"), np.arange(count, dtype=np.uint64))
+
+    @cached_property
+    def constant_keys(self) -> NDArray[np.uint64]:
+        """Keys of the channels whose current never changes; see `Encoder.constants`."""
+        return self.channel_keys[len(self.channel_keys) - self.encoder.constants :]
 
     @cached_property
     def output_columns(self) -> dict[str, NDArray[np.float64]]:
@@ -162,7 +215,9 @@ class SearchSpace:
             return False
         if self.twins.get(b) != b:
             return True
-        twin = self.twins.get(a, a)
+        twin = self.twins.get(a)
+        if twin is None:  # a hidden neuron, whose image sends the opposite
+            return True
         return a < twin or (a == twin and (a in self.odd) == (b in self.odd))
 
     @cached_property

@@ -16,7 +16,8 @@ from typing import Any
 
 import tomli_w
 
-from evo import MUTATIONS, SearchSpace, Settings
+from evo import MUTATIONS, Refinement, SearchSpace, Settings
+from evo.hardware import describe_profile, find_profile
 from experiments.defaults import defaults_of
 from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
 from fitness.objectives import parse_aggregate
@@ -28,7 +29,7 @@ from neuro.specs import flag, from_table, lookup, to_table, whole
 
 Tables = dict[str, dict[str, Any]]
 
-_WIRING = ("encoder", "readout", "outputs", "task", "symmetry")
+_WIRING = ("encoder", "readout", "outputs", "task", "symmetry", "hardware")
 
 
 def default_tables(task: Task) -> Tables:
@@ -48,9 +49,16 @@ def default_tables(task: Task) -> Tables:
             "population": Settings.population,
             "generations": Settings.generations,
             "refresh": 5,
+            "hardware": "float",
             "mate": Settings.mate,
             "join": Settings.join,
+            "young": Settings.young,
+            "youth": Settings.youth,
+            "archive": Settings.archive,
+            "parents": Settings.parents,
+            "survivors": Settings.survivors,
             "rates": {name: rate for name, (_, rate) in MUTATIONS.items()},
+            "refine": {f.name: f.default for f in fields(Refinement)},
         },
         "objectives": {"names": ["score", "size", "resilience"], "starts": 8, "feasible": 1.0},
         "resilience": {
@@ -65,7 +73,7 @@ def default_tables(task: Task) -> Tables:
 
 
 # Keys without a default value; everything else that may be set stands in the defaults.
-_OPTIONAL = {"evolution": ("evaluations", "steps"), "run": ("data",)}
+_OPTIONAL = {"evolution": ("evaluations", "steps", "seconds", "target", "stagnation"), "run": ("data",)}
 # Sections whose keys depend on the part that one of them names, and the keys that stay when
 # another part is named: an encoder's scale, for instance, is a fact of the task.
 _PARTS = {
@@ -148,6 +156,7 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
         tables = default_tables(task)
         # Which part first: naming another one drops the parameters of the one before.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
+        selectors |= {"evolution.hardware", "evolution.hardware.name"}
         for path, value in sorted(defaults_of(task).items(), key=lambda i: i[0] not in selectors):
             _merge(tables, _nested(path, value))
         _merge(tables, given)
@@ -210,7 +219,9 @@ def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
                 raise _unknown(
                     f"key in {section}", f"{section}.{key}", [f"{section}.{a}" for a in allowed]
                 )
-            if isinstance(target.get(key), dict):
+            if (section, key) == ("evolution", "hardware"):
+                target[key] = _hardware(target[key], value)
+            elif isinstance(target.get(key), dict):
                 if not isinstance(value, Mapping):
                     raise wrong(f"{section}.{key}", "a table", value)
                 for name, rate in value.items():
@@ -219,6 +230,14 @@ def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
                     target[key][name] = rate
             else:
                 target[key] = copy.deepcopy(value)
+
+
+def _hardware(before: Any, given: Any) -> Any:
+    """Put fields of a hardware profile over those before; a name begins anew."""
+    if not isinstance(given, Mapping):
+        return given
+    before = before if isinstance(before, Mapping) else {"name": before}
+    return copy.deepcopy(dict(given if "name" in given else {**before, **given}))
 
 
 def _unknown(what: str, name: str, known: Any) -> InputError:
@@ -260,7 +279,12 @@ def _build(tables: Tables) -> Config:
         encoder=encoder, readout=readout, outputs=outputs, task=task.name,
         symmetry=symmetry, **{k: v for k, v in tables["space"].items() if k != "mirrored"},
     ))  # fmt: skip
-    settings = _section("evolution", lambda: Settings(**tables["evolution"]))
+    refine = _section("evolution.refine", lambda: Refinement(**tables["evolution"]["refine"]))
+    evolution = {**tables["evolution"], "refine": refine}
+    profile = find_profile(evolution.pop("hardware"), "evolution.hardware")
+    tables["evolution"]["hardware"] = describe_profile(profile)
+    space = _section("evolution", lambda: replace(space, hardware=profile))
+    settings = _section("evolution", lambda: Settings(**evolution))
     names = tables["objectives"]["names"]
     if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
         raise wrong("objectives.names", "a list of distinct objectives", names)

@@ -47,14 +47,24 @@ ENVIRONMENT: Settings = MappingProxyType({
 })  # fmt: skip
 
 # One start, episodes of up to 100,000 decisions: few draws of faults, and steps are the budget.
+# First networks are two neurons that would fire slowly by themselves and hardly react: from there
+# refinement finds its way, from random weights it rarely does.
 _POLES: Settings = MappingProxyType({
     "encoder.ticks": 20,
-    "readout.gain": 0.05,
+    "readout.gain": 0.1,
     "space.mirrored": True,
     "space.density": 1.0,
-    "evolution.generations": 1000,
+    "space.v_min": -3.0,
+    "space.first_weight": 0.2,
+    "space.first_bias": 0.25,
+    "space.first_threshold": 1.0,
+    "space.first_tau": 5.0,
+    "evolution.population": 10,
+    "evolution.generations": 10_000,
     "evolution.steps": 40_000_000,
     "evolution.refresh": 0,
+    "evolution.archive": 100,
+    "evolution.refine.share": 0.9,
     "resilience.severity": 0.1,
     "resilience.draws": 4,
     "validation.draws": 8,
@@ -88,7 +98,7 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
         "space.weight_limit": 4.0,
         "evolution.generations": 100,
     },
-    "single-pole": {**_POLES, "evolution.population": 50, "evolution.steps": 20_000_000},
+    "single-pole": {**_POLES, "evolution.steps": 20_000_000},
     "single-pole-no-velocity": {**_POLES, "evolution.steps": 20_000_000},
     "double-pole": _POLES,
     "double-pole-no-velocity": {

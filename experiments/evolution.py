@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evo import State, evolve
+from evo import Genome, State, evolve
 from experiments.config import Config
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
@@ -25,7 +25,9 @@ from experiments.tables import aligned, plural
 from neuro import load
 
 CHECKPOINT_SECONDS = 5.0
-"""Least time between checkpoints: one takes a few milliseconds, at most 2 % of the run."""
+"""Least time between checkpoints."""
+CHECKPOINT_SHARE = 0.01
+"""Largest share of the time that checkpoints take, however large they grow."""
 
 
 @contextmanager
@@ -59,7 +61,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def run_evolution(
-    config: Config, path: Path, command: Sequence[str], state: State | None = None
+    config: Config, path: Path, command: Sequence[str], state: State | None = None,
+    seeds: Sequence[Genome] = (),
 ) -> tuple[dict[str, Any], str, int]:
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
     specs = objective_specs(config)
@@ -68,6 +71,7 @@ def run_evolution(
         **earlier,
         "task": config.task.name,
         "seed": config.seed,
+        "scheduler": config.evaluator.scheduler,
     }
     with manifest(path / "manifest.json", **known) as table:
         begun = time.perf_counter()
@@ -75,7 +79,8 @@ def run_evolution(
         with interruptible() as should_stop:
             result = evolve(
                 config.evaluator, config.space, specs, config.settings, seed=config.seed,
-                callback=watcher, should_stop=should_stop, state=state,
+                callback=watcher, should_stop=should_stop, state=state, seeds=seeds,
+                clock=time.perf_counter,
             )  # fmt: skip
         watcher.progress.close()
         seconds = time.perf_counter() - begun
@@ -126,6 +131,7 @@ class _Watcher:
         self.progress = Progress(self.total + 1)
         self.begun = time.perf_counter()
         self.saved = -CHECKPOINT_SECONDS  # so that the first generation is kept at once
+        self.pause = CHECKPOINT_SECONDS
         self.before: int | None = None
 
     def __call__(self, state: State) -> None:
@@ -140,9 +146,10 @@ class _Watcher:
             f"generation {state.generation}/{self.total}  {best}front {last['front_size']}  "
             f"hypervolume {last['hypervolume']:.4f}  {rate:.0f} evaluations/s",
         )
-        if now - self.saved > CHECKPOINT_SECONDS:
+        if now - self.saved > self.pause:
             write_checkpoint(self.path, state)
             self.saved = time.perf_counter()
+            self.pause = max(CHECKPOINT_SECONDS, (self.saved - now) / CHECKPOINT_SHARE)
 
 
 def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> None:

@@ -28,11 +28,15 @@ class Batch(NamedTuple):
         How far below feasibility the score is, as a fraction of solved; 0 is feasible.
     steps : int
         Environment steps spent.
+    cases : ndarray of float64, shape (n, k), or None
+        Scores one by one: from each start, then under each fault draw. NaN under draws that a
+        network has not met because it is not feasible.
     """
 
     objectives: NDArray[np.float64]
     violation: NDArray[np.float64]
     steps: int
+    cases: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,11 @@ class Evaluator:
         whole(self.workers, "workers", 1, 1024)
         real(self.feasible, "feasible", -1e9, 1e9)
 
+    @property
+    def scheduler(self) -> str | None:
+        """Whose workers do the work, where it is not done here; see `fitness.distributed`."""
+        return None
+
     def __call__(self, networks: Sequence[Network], epoch: int = 0, /) -> Batch:
         """Measure networks; the result's rows are in their order.
 
@@ -108,10 +117,11 @@ class Evaluator:
         epoch : int
             Every epoch has starts and faults of its own.
         """
-        measured, violation, steps = self._play([prune(n) for n in networks], epoch)
-        objectives = [[o.measure(m) for o in self.objectives] for m in measured]
+        measured, violation, steps, cases = self._play([prune(n) for n in networks], epoch)
+        rows = [[o.measure(m) for o in self.objectives] for m in measured]
         shape = (len(networks), len(self.objectives))
-        return Batch(np.array(objectives, dtype=np.float64).reshape(shape), violation, steps)
+        objectives = np.array(rows, dtype=np.float64).reshape(shape)
+        return Batch(objectives, violation, steps, cases)
 
     def measure(self, network: Network, epoch: int = 0, /) -> Measurement:
         """Measure one network and keep every score."""
@@ -119,7 +129,7 @@ class Evaluator:
 
     def _play(
         self, networks: Sequence[Network], epoch: int
-    ) -> tuple[list[Measurement], NDArray[np.float64], int]:
+    ) -> tuple[list[Measurement], NDArray[np.float64], int, NDArray[np.float64]]:
         """Play golden episodes with all networks and faulty ones with those that pass."""
         name = f"{self.purpose} {epoch}" if epoch else self.purpose
         starts = self.task.draw_starts(self.seed, name, self.starts)
@@ -127,6 +137,8 @@ class Evaluator:
         fraction = self.task.fraction(golden.scores.mean(axis=1))
         violation = np.maximum(0.0, self.feasible - fraction)
         steps = int(golden.steps.sum())
+        unmet = np.full((len(networks), self.draws), np.nan)
+        cases = np.concatenate((golden.scores, unmet), axis=1)
         faulty: dict[int, NDArray[np.float64]] = {}
         if self.draws:
             passing = np.flatnonzero(violation == 0.0).tolist()
@@ -143,9 +155,10 @@ class Evaluator:
             )
             per_draw = struck.scores.reshape(len(passing), self.draws, self.each).mean(axis=2)
             faulty = dict(zip(passing, per_draw, strict=True))
+            cases[passing, len(starts) :] = per_draw
             steps += int(struck.steps.sum())
         measured = [
             Measurement(network, self.task, golden.scores[m], faulty.get(m), self.aggregate)
             for m, network in enumerate(networks)
         ]
-        return measured, violation, steps
+        return measured, violation, steps, cases

@@ -25,6 +25,7 @@ from evo import (
     selection,
 )
 from evo.checkpoint import FORMAT, VERSION
+from evo.history import OPERATORS
 from fitness import OBJECTIVES, TASKS, Batch, Evaluator
 from neuro import Current, FlipFlop, InputError, Network, WinnerTakesAll, same_network
 
@@ -174,6 +175,7 @@ def test_splitting_batches_changes_nothing(reference, chunk):
             np.concatenate([p.objectives for p in parts]),
             np.concatenate([p.violation for p in parts]),
             sum(p.steps for p in parts),
+            np.concatenate([p.cases for p in parts]),
         )
 
     assert dump_state(cartpole(in_parts)) == reference
@@ -271,8 +273,9 @@ def test_history_has_its_columns():
     names = [n for spec in SPECS for n in (f"best_{spec.name}", f"median_{spec.name}")]
     for number, record in enumerate(history):
         assert list(record) == [
-            "generation", "evaluations", "env_steps", "feasible", *names, "front_size",
-            "hypervolume",
+            "generation", "evaluations", "env_steps", "feasible", "least_violation", *names,
+            "front_size", "hypervolume", "structures",
+            *(f"{what}_{name}" for name in OPERATORS for what in ("tried", "kept")),
         ]  # fmt: skip
         assert record["generation"] == number
         assert record["evaluations"] == 8 * (number + 1)

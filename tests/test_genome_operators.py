@@ -150,10 +150,12 @@ def test_first_genomes(space, seed):
     assert set(genome.post.tolist()) == outputs | hidden  # every output hears one
     pairs = markings(genome)
     assert {pre for pre, post in pairs if post in hidden} <= sources
-    # Every hidden neuron has one output, every output as many hidden neurons.
+    # Every hidden neuron has an output of its own, and others by chance.
     leads = Counter(post for pre, post in pairs if pre in hidden)
-    assert leads == Counter(dict.fromkeys(outputs, each) if each else {})
-    assert len({pre for pre, _ in pairs if pre in hidden}) == len(hidden)
+    assert all(each <= leads[output] <= len(hidden) for output in outputs)
+    assert {pre for pre, _ in pairs if pre in hidden} == hidden
+    if space.density == 0.0:
+        assert leads.total() == len(hidden)
 
 
 @pytest.mark.parametrize("encoder", [FLIP_FLOP, CURRENT])

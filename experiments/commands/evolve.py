@@ -35,6 +35,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="W",
         help="threads or processes; does not change the result (all cores)",
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS|local",
+        help="let workers of Dask do the work; does not change the result (this process)",
+    )
     parser.add_argument("--out", metavar="DIR", help="run directory (runs/TASK-TIMESTAMP)")
     parser.add_argument(
         "--set",
@@ -47,9 +52,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> tuple[Any, str, int]:
     """Evolve, then write and print the front."""
+    from dataclasses import replace
+
     from experiments.config import parse_assignment, resolve
     from experiments.evolution import run_evolution
     from experiments.run_directory import begin, create
+    from fitness.distributed import scheduled
 
     shortcuts = {
         "evolution.population": options.population,
@@ -61,6 +69,7 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     overrides = [parse_assignment(text) for text in options.set]
     overrides += [(key, value) for key, value in shortcuts.items() if value is not None]
     config = resolve(options.source, overrides)
-    path = create(options.out, config.task.name)
-    begin(path, config)
-    return run_evolution(config, path, options.typed)
+    with scheduled(config.evaluator, options.scheduler) as evaluator:
+        path = create(options.out, config.task.name)
+        begin(path, config)
+        return run_evolution(replace(config, evaluator=evaluator), path, options.typed)

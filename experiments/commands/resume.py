@@ -14,18 +14,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="W", help="threads; does not change the result"
     )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS|local",
+        help="let workers of Dask do the work; does not change the result (this process)",
+    )
 
 
 def run(options: Namespace) -> tuple[Any, str, int]:
     """Go on from the checkpoint; the result is the uninterrupted run's, byte for byte."""
+    from dataclasses import replace
     from pathlib import Path
 
     from experiments.config import resolve
     from experiments.evolution import run_evolution
     from experiments.run_directory import check_unchanged, read_checkpoint
+    from fitness.distributed import scheduled
 
     path = Path(options.directory)
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)
     check_unchanged(path, config)
-    return run_evolution(config, path, options.typed, read_checkpoint(path))
+    state = read_checkpoint(path)
+    with scheduled(config.evaluator, options.scheduler) as evaluator:
+        return run_evolution(replace(config, evaluator=evaluator), path, options.typed, state)

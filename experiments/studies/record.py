@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,8 @@ def read_rows(name: str) -> list[dict[str, str]]:
 
 
 def complete(
-    name: str, keys: Sequence[Any], column: str, measure: Callable[[Any], dict[str, Any]]
+    name: str, keys: Sequence[Any], column: str, measure: Callable[[Any], dict[str, Any]],
+    *, processes: int = 1,
 ) -> list[dict[str, Any]]:
     """Measure what is missing from a study's table, writing it after every row.
 
@@ -37,19 +40,41 @@ def complete(
     keys : sequence
         Values of `column` that the finished table has, in order.
     measure : callable
-        Makes the row of a key.
+        Makes the row of a key; a function of a module, where there are several processes.
+    processes : int
+        How many rows are measured at a time.
+
+    Returns
+    -------
+    list of dict
+        The rows of the keys, in their order, as they were read or made.
     """
-    rows: list[dict[str, Any]] = list(read_rows(name))
-    done = {row[column] for row in rows}
-    for key in keys:
-        if str(key) in done:
-            continue
-        row = {column: key, **measure(key)}
-        rows.append(row)
+    done: dict[str, dict[str, Any]] = {row[column]: row for row in read_rows(name)}
+    missing = [key for key in keys if str(key) not in done]
+    order = {str(key): i for i, key in enumerate(keys)}
+    for key, found in _measured(missing, measure, processes):
+        row = {column: key, **found}
+        done[str(key)] = row
         RESULTS.mkdir(parents=True, exist_ok=True)
+        rows = sorted(done.values(), key=lambda r: order.get(str(r[column]), -1))
         write_csv(RESULTS / f"{name}.csv", rows, list(row))
         print("  ".join(f"{k} {v}" for k, v in row.items()), flush=True)
-    return rows
+    return [done[str(key)] for key in keys]
+
+
+def _measured(
+    keys: Sequence[Any], measure: Callable[[Any], dict[str, Any]], processes: int
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield each key with its row as soon as it is measured."""
+    if processes == 1 or len(keys) < 2:
+        yield from ((key, measure(key)) for key in keys)
+        return
+    # Not forked: Numba's compiled code and threads of the parent would come along.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+        waiting = {pool.submit(measure, key): key for key in keys}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
 
 
 def write_origin(name: str, command: str, **settings: Any) -> None:

@@ -40,6 +40,8 @@ class Encoder(ABC):
 
     name: ClassVar[str]
     graded: ClassVar[bool]
+    constants: ClassVar[int] = 0
+    """Channels after those of the values that are always 1."""
     kernel: ClassVar[KernelFunction]
     ticks: int
     gain: float
@@ -78,9 +80,6 @@ class ScaledEncoder(Encoder):
 
     scale: tuple[float, ...]
     center: tuple[float, ...]
-    constants: ClassVar[int] = 0
-    """Channels after those of the values that are always 1."""
-
     @property
     def observations(self) -> int:
         return len(self.scale)

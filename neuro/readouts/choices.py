@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuro.actions import Actions
 from neuro.jit import READ_OUT, KernelFunction, kernel_function
-from neuro.readouts.contract import Readout, as_choices
+from neuro.readouts.contract import Readout, integrators, as_choices
 from neuro.specs import real, settle, whole
 from neuro.symmetry import Mirror, Symmetry
 
@@ -140,7 +140,7 @@ class HighestPotential(_Choosing):
         settle(self, tau=real(self.tau, "tau", 1e-9, 1e9))
 
     def neurons(self, outputs: int) -> dict[str, NDArray[np.float64]]:
-        return {"tau_mem": np.full(outputs, self.tau), "v_threshold": np.full(outputs, np.inf)}
+        return integrators(np.full(outputs, self.tau))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuro.actions import Actions, Box
 from neuro.errors import wrong
 from neuro.jit import READ_OUT, KernelFunction, kernel_function
-from neuro.readouts.contract import Readout
+from neuro.readouts.contract import Readout, integrators
 from neuro.specs import flag, real, reals, settle
 from neuro.symmetry import Mirror, Symmetry
 
@@ -183,7 +183,7 @@ class Potential(_Bounded):
 
     def neurons(self, outputs: int) -> dict[str, NDArray[np.float64]]:
         tau = np.tile(np.array(self.traces), outputs // len(self.traces))
-        return {"tau_mem": tau, "v_threshold": np.full(outputs, np.inf)}
+        return integrators(tau)
 
     def parameters(self) -> NDArray[np.float64]:
         return np.array([self.gain, len(self.traces), *self.low, *self.high], dtype=np.float64)

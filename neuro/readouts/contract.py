@@ -98,3 +98,13 @@ def as_choices(actions: Actions) -> tuple[int, ...]:
     if isinstance(actions, Box):
         return ()
     return actions if isinstance(actions, tuple) else (actions,)
+
+
+def integrators(tau: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Columns of outputs that never spike and, unlike others, have no floor.
+
+    A floor would let them tell how much there is of what raises them, but not of what lowers
+    them; in a mirrored network the one is the image of the other.
+    """
+    never = np.full(len(tau), np.inf)
+    return {"tau_mem": tau, "v_threshold": never, "v_min": -never}

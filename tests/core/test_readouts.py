@@ -99,11 +99,13 @@ def test_what_a_readout_says_of_itself(cls, data):
     assert parameters.ndim == 1
     assert np.isfinite(parameters).all()
     columns = readout.neurons(outputs)
-    assert columns.keys() <= {"tau_mem", "v_threshold"}
+    assert columns.keys() <= {"tau_mem", "v_threshold", "v_min"}
     assert all(column.shape == (outputs,) for column in columns.values())
     # Potentials of outputs that reset would say little; the other readouts need spikes.
     silent = np.isinf(columns.get("v_threshold", np.ones(1))).all()
     assert silent == (readout.sees == "potential")
+    if silent:  # a floor would let them go up but not down
+        assert (columns["v_min"] == -np.inf).all()
     Network.build(
         {"v_threshold": np.ones(outputs), **columns}, outputs=range(outputs), readout=readout
     )  # fmt: skip

@@ -1,0 +1,165 @@
+"""Refinement: evolution strategies that move the weights of one structure.
+
+Topology is found by mutation and crossover; what weights a topology needs is a continuous
+problem, which rank-based evolution strategies solve in far fewer evaluations. This is the
+separable natural evolution strategy (SNES; Wierstra, Schaul, Glasmachers, Sun, Peters &
+Schmidhuber, "Natural evolution strategies", JMLR 15 (2014), 949-980): a mean and a step size per
+gene. Its samples are whole genomes (Lamarckian), so nothing that was learned has to be told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from evo.genome import Genome
+from evo.settings import Refinement
+from evo.space import SearchSpace
+from neuro.hashing import hash_words
+
+
+@dataclass
+class Strategy:
+    """One evolution strategy: a normal distribution over the genes of a structure.
+
+    Attributes
+    ----------
+    genome : Genome
+        Structure, and the genes that are not refined.
+    parent : int
+        Number of the individual it began at.
+    mean, sigma : ndarray of float64, shape (n,)
+        Of the distribution.
+    emphasis : ndarray of float64, shape (m,)
+        What each objective counts when feasible samples are ranked.
+    best : tuple of float
+        Violation and loss of the best sample so far.
+    idle : int
+        Generations since the best one improved.
+    """
+
+    genome: Genome
+    parent: int
+    mean: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    emphasis: NDArray[np.float64]
+    best: tuple[float, float] = (np.inf, np.inf)
+    idle: int = 0
+
+
+def begin(
+    genome: Genome, parent: int, space: SearchSpace, settings: Refinement,
+    emphasis: NDArray[np.float64], /,
+) -> Strategy:  # fmt: skip
+    """Begin a strategy at a genome."""
+    mean = genes_of(genome, space, settings)
+    return Strategy(genome, parent, mean, np.full(len(mean), settings.step), emphasis)
+
+
+def sample(
+    strategy: Strategy, space: SearchSpace, settings: Refinement, rng: Generator, /
+) -> tuple[Genome, NDArray[np.float64]]:
+    """Draw a genome; also return the standard normal numbers behind it."""
+    z = rng.standard_normal(len(strategy.mean))
+    genes = strategy.mean + strategy.sigma * z
+    return with_genes(strategy.genome, space, settings, genes), z
+
+
+def learn(
+    strategy: Strategy, z: NDArray[np.float64], violation: NDArray[np.float64],
+    loss: NDArray[np.float64], settings: Refinement, /,
+) -> None:  # fmt: skip
+    """Move the distribution towards the better samples.
+
+    Parameters
+    ----------
+    z : ndarray of float64, shape (k, n)
+        The numbers behind each sample.
+    violation, loss : ndarray of float64, shape (k,)
+        Samples are ranked by violation, then by loss; equal ones share their utilities, so that
+        a plateau moves nothing.
+    """
+    count = z.shape[1]
+    if not count:
+        strategy.idle += 1
+        return
+    utility = shared_utilities(violation, loss)
+    rate = 0.5 * (3.0 + np.log(count)) / (5.0 * np.sqrt(count))
+    strategy.mean = strategy.mean + strategy.sigma * (utility @ z)
+    grown = strategy.sigma * np.exp(rate * (utility @ (z * z - 1.0)))
+    strategy.sigma = np.maximum(grown, settings.floor)
+    first = np.lexsort((loss, violation))[0]
+    found = float(violation[first]), float(loss[first])
+    if found < strategy.best:
+        strategy.best, strategy.idle = found, 0
+    else:
+        strategy.idle += 1
+
+
+def shared_utilities(
+    violation: NDArray[np.float64], loss: NDArray[np.float64], /
+) -> NDArray[np.float64]:
+    """Rank-based utilities that sum to 0, the mean of them for those that are equal.
+
+    Examples
+    --------
+    >>> shared_utilities(np.array([0.0, 1.0, 0.0]), np.array([5.0, 2.0, 5.0])).round(3)
+    array([ 0.167, -0.333,  0.167])
+    """
+    count = len(loss)
+    plain = np.maximum(0.0, np.log(count / 2 + 1) - np.log(np.arange(1, count + 1)))
+    plain = plain / plain.sum() - 1.0 / count
+    order = np.lexsort((loss, violation))
+    rows = np.stack([violation, loss], axis=1)[order]
+    group = np.concatenate([[0], np.cumsum((rows[1:] != rows[:-1]).any(axis=1))])
+    mean = np.bincount(group, plain) / np.bincount(group)
+    utility = np.empty(count)
+    utility[order] = mean[group]
+    return utility
+
+
+def genes_of(genome: Genome, space: SearchSpace, settings: Refinement, /) -> NDArray[np.float64]:
+    """Genes as one vector: weights, then thresholds and logarithms of time constants."""
+    if not settings.neurons:
+        return genome.weight
+    own = _neurons(genome, space)
+    tau = np.minimum(genome.tau_mem[own], space.tau_high)
+    return np.concatenate([genome.weight, genome.v_threshold[own], np.log(tau)])
+
+
+def with_genes(
+    genome: Genome, space: SearchSpace, settings: Refinement, genes: NDArray[np.float64], /
+) -> Genome:
+    """Return a genome with other genes, clipped to the search space."""
+    count, limit = len(genome.weight), space.weight_limit
+    changed = replace(genome, weight=np.clip(genes[:count], -limit, limit))
+    if settings.neurons:
+        own = _neurons(genome, space)
+        threshold, tau = genome.v_threshold.copy(), genome.tau_mem.copy()
+        low, high = space.threshold_low, space.threshold_high
+        threshold[own] = np.clip(genes[count : count + len(own)], low, high)
+        stretched = np.exp(np.clip(genes[count + len(own) :], -700.0, 700.0))
+        finite = own[np.isfinite(tau[own])]
+        tau[own] = np.where(
+            np.isin(own, finite), np.clip(stretched, space.tau_low, space.tau_high), tau[own]
+        )
+        changed = replace(changed, v_threshold=threshold, tau_mem=tau)
+    return space.hardware.conform(changed, space)
+
+
+def structure(genome: Genome, /) -> int:
+    """Hash of which neurons and synapses a genome has, whatever their values."""
+    words = np.concatenate([genome.key, genome.pre, genome.post])
+    places = np.arange(len(words), dtype=np.uint64)
+    mixed = hash_words(places, words)
+    return int(hash_words(np.bitwise_xor.reduce(mixed), len(genome.key), len(genome.pre)))
+
+
+def _neurons(genome: Genome, space: SearchSpace) -> NDArray[np.int64]:
+    """Indices of the neurons whose thresholds and time constants count."""
+    own = space.own[space.own < len(space.input_keys)] if space.silent else space.own
+    hidden = np.arange(space.fixed, len(genome.key), dtype=np.int64)
+    return np.concatenate([own, hidden])

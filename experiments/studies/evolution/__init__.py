@@ -1,0 +1,1 @@
+"""The study of evolution: how fast it solves poles, how good its fronts are, how far it gets."""

@@ -1,0 +1,94 @@
+"""How far evolution gets on control tasks with published scores, and how small networks become."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from evo import evolve
+from experiments.config import Config, resolve
+from experiments.run_directory import objective_specs, write_results
+from fitness import CompiledTask, episode_seeds, play, play_gymnasium
+from neuro import load
+
+SEEDS = range(21, 26)
+EPISODES = 100
+LUNAR = "gymnasium:LunarLander-v3?ranges=measured"
+
+_SCORE_FIRST: Mapping[str, Any] = MappingProxyType({
+    "objectives.starts": 32, "resilience.draws": 4, "validation.episodes": 500,
+    "validation.draws": 4, "report.draws": 20, "evolution.evaluations": 40_000,
+    "evolution.generations": 1_000_000,
+})  # fmt: skip
+SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
+    "mountain-car": _SCORE_FIRST,
+    "mountain-car-continuous": _SCORE_FIRST,
+    "acrobot": _SCORE_FIRST,
+    "pendulum": _SCORE_FIRST,
+    LUNAR: {"evolution.steps": 15_000_000, "evolution.generations": 1_000_000},
+    "tennlab-easy": {},
+    "tennlab-hard": {},
+    "tennlab-hardest": {},
+})  # fmt: skip
+PUBLISHED: Mapping[str, tuple[float, str]] = MappingProxyType({
+    "mountain-car": (-100.85, "DQN"),
+    "mountain-car-continuous": (96.67, "ARS"),
+    "acrobot": (-69.1, "QR-DQN"),
+    "pendulum": (-151.3, "TQC"),
+    LUNAR: (272.1, "evolved tree"),
+    "tennlab-easy": (14_985.0, "EONS; 10 neurons + 7 synapses at 14,250"),
+    "tennlab-hard": (9_000.0, "EONS; 7 + 6"),
+    "tennlab-hardest": (6_000.0, "EONS; 11 + 16"),
+})
+"""RL Baselines3 Zoo for Gymnasium, one run each; Plank, Rizzo, White & Schuman 2025 for TENNLab."""
+RUNS = [(task, "tardigrade") for task in SETTINGS]
+
+
+def measure(run: str) -> dict[str, Any]:
+    """Run one seed of one task and measure its best network on held-out starts."""
+    name, _, seed = run.rsplit("/", 2)
+    # Environments are played by processes of their own.
+    workers = 2 if name == LUNAR else 1
+    changes = {**SETTINGS[name], "run.seed": int(seed), "run.workers": workers}
+    config = resolve(name, list(changes.items()))
+    if "evolution.evaluations" in changes:
+        settings = dataclasses.replace(config.settings, steps=None)
+        config = dataclasses.replace(config, settings=settings)
+    begun = time.perf_counter()
+    state = evolve(
+        config.evaluator, config.space, objective_specs(config), config.settings, seed=int(seed)
+    ).state
+    with tempfile.TemporaryDirectory() as folder:
+        rows = write_results(Path(folder), config, state)
+        networks = [load(Path(folder) / row["file"]) for row in rows]
+    best, network = rows[0], networks[0]
+    enough = [r for r in rows if r["score_held_out"] >= config.task.solved_at]
+    small = min(enough, key=lambda r: r["neurons"] + r["synapses"], default=None)
+    return {
+        "task": name, "method": "tardigrade", "seed": int(seed),
+        "score_held_out": best["score_held_out"],
+        "score_elsewhere": _elsewhere(network, config),
+        "resilience_held_out": best["resilience_held_out"],
+        "neurons": best["neurons"], "synapses": best["synapses"],
+        "smallest_solving": f"{small['neurons']} + {small['synapses']}" if small else "",
+        "its_score": small["score_held_out"] if small else "",
+        "evaluations": state.evaluations, "env_steps": state.steps,
+        "seconds": round(time.perf_counter() - begun, 1),
+    }  # fmt: skip
+
+
+def _elsewhere(network: Any, config: Config) -> float | str:
+    """Mean score in the real environment where the task is compiled from one."""
+    task = config.task
+    if not isinstance(task, CompiledTask) or task.gymnasium_id is None:
+        return ""
+    seeds = episode_seeds(config.seed, "held-out", EPISODES)
+    real = play_gymnasium(network, task, seeds)
+    if not (real.scores == play(network, task, task.starts(seeds)).scores).all():
+        raise AssertionError(f"{task.name}: the compiled task and Gymnasium differ")
+    return float(real.scores.mean())

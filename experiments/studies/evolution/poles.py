@@ -1,0 +1,133 @@
+"""Evaluations until the poles are balanced, against baselines and without one idea at a time.
+
+The protocol is that of Gomez, Schmidhuber & Miikkulainen (2008): 50 runs, and how many networks
+were evaluated until one balanced for 100,000 steps; without velocities it must also balance from
+200 of 625 other starts for 1,000 steps (Gruau, Whitley & Pyeatt 1996). These tests of finished
+networks are not counted, as in the literature. A run counts whole generations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from evo import State, decode, evolve
+from experiments.baselines import BASELINES, Controller
+from experiments.config import Config, resolve
+from experiments.run_directory import objective_specs
+from fitness import TASKS, Task
+from fitness.generalisation import count_balanced, generalisation_starts
+from fitness.tasks.pole_balancing import TRIAL
+from neuro import Network, prune
+
+SEEDS = range(1, 51)
+BUDGET = MappingProxyType({"double-pole": 10_000, "double-pole-no-velocity": 20_000})
+BALANCED = MappingProxyType({"double-pole": 0, "double-pole-no-velocity": 200})
+"""Of 625 starts, to count as solved."""
+
+Overrides = Mapping[str, Any]
+VARIANTS: Mapping[str, Overrides] = MappingProxyType({
+    "tardigrade": {},
+    "without refinement": {"evolution.refine.share": 0.0, "evolution.population": 50},
+    "without mirroring": {"space.mirrored": False},
+    "without a gentle start": {
+        "space.first_weight": 0.0, "space.first_bias": 0.0,
+        "space.first_threshold": 0.0, "space.first_tau": 0.0,
+    },
+    "without restarts": {"evolution.refine.patience": 1_000_000},
+    "without a step floor": {"evolution.refine.floor": 0.0},
+    "without topology": {"evolution.refine.share": 1.0},
+    "without crossover": {"evolution.mate": 0.0},
+})  # fmt: skip
+"""What each variant changes in the task's default configuration."""
+RUNS = [
+    *((task, method) for task in BUDGET for method in (*VARIANTS, *BASELINES)),
+]
+
+
+def measure(run: str) -> dict[str, Any]:
+    """Run one seed of one method on one task."""
+    name, method, seed = run.rsplit("/", 2)
+    begun = time.perf_counter()
+    evolved = method in VARIANTS
+    row = _evolved(name, method, int(seed)) if evolved else _baseline(name, method, int(seed))
+    return {
+        "task": name, "method": method, "seed": int(seed), **row,
+        "seconds": round(time.perf_counter() - begun, 1),
+    }  # fmt: skip
+
+
+def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
+    changes = {
+        **VARIANTS[method],
+        "run.seed": seed,
+        "run.workers": 1,
+        "evolution.evaluations": BUDGET[name],
+        "evolution.generations": 1_000_000,
+        "resilience.draws": 0,  # the question is when a network balances, with or without faults
+    }
+    config = resolve(name, list(changes.items()))
+    settings = dataclasses.replace(config.settings, steps=None)
+    found: list[tuple[Network, int]] = []
+    tested: set[int] = set()
+
+    def look(state: State) -> None:
+        found.extend(_solvers(state, config, tested))
+
+    result = evolve(
+        config.evaluator, config.space, objective_specs(config), settings, seed=seed,
+        callback=look, should_stop=lambda: bool(found),
+    )  # fmt: skip
+    row: dict[str, Any] = {
+        "solved": bool(found),
+        "evaluations": result.state.evaluations,
+        "env_steps": result.state.steps,
+        "balanced": "",
+        "neurons": "",
+        "synapses": "",
+    }
+    if found:
+        network, balanced = found[0]
+        synapses = len(network.synapses) + len(network.input_synapses)
+        row |= {"balanced": balanced, "neurons": len(network.neurons), "synapses": synapses}
+    return row
+
+
+def _solvers(state: State, config: Config, tested: set[int]) -> list[tuple[Network, int]]:
+    """Test the feasible individuals that were not tested yet."""
+    solvers = []
+    for individual in state.found:
+        if individual.feasible and individual.number not in tested:
+            tested.add(individual.number)
+            network = prune(decode(individual.genome, config.space))
+            balanced = count_balanced(network, config.task)
+            if balanced >= BALANCED[config.task.name]:
+                solvers.append((network, balanced))
+    return solvers
+
+
+def _baseline(name: str, method: str, seed: int) -> dict[str, Any]:
+    task = TASKS[name]
+
+    def solved(controller: Controller) -> bool:
+        if controller.play(task, task.starts([0])).scores[0] < task.solved_at:
+            return False
+        return _balanced(controller, task) >= BALANCED[name]
+
+    attempt = BASELINES[method](task, seed, evaluations=BUDGET[name], solved=solved)
+    return {
+        "solved": attempt.solved,
+        "evaluations": attempt.evaluations,
+        "env_steps": attempt.steps,
+        "balanced": _balanced(attempt.controller, task) if attempt.solved else "",
+        "neurons": "",
+        "synapses": "",
+    }
+
+
+def _balanced(controller: Controller, task: Task) -> int:
+    trial = dataclasses.replace(task, max_steps=TRIAL)
+    return int((~controller.play(trial, generalisation_starts(task)).terminated).sum())
