@@ -252,7 +252,10 @@ def _check_columns(
         got, expected = given[j].item(), made[j].item()
         if f.name == "reset":
             got, expected = RESET_RULES[got], RESET_RULES[expected]
-        gene = f.name in ("tau_mem", "v_threshold")
-        gene &= not _dictated(network, space, f.name)[order[j]]
-        why = "as its mirror image" if gene else "as all in the search space"
+        if _dictated(network, space, f.name)[order[j]]:
+            why = f"for the readout {space.readout.name}"
+        elif f.name in ("tau_mem", "v_threshold"):
+            why = "as its mirror image"
+        else:
+            why = "as in the search space"
         raise wrong(f"neurons.{f.name}[{order[j]}]", f"{expected}, {why}", got)

@@ -338,7 +338,6 @@ class Wires:
         self._most_heard = profile.fan_in or _LARGEST
         self._most_sent = profile.fan_out or _LARGEST
         self._twins = twins_of(genome, space)
-        self._odd = space.odd
         self._channels = frozenset(space.channel_keys.tolist())
         self._heard: dict[int, int] = defaultdict(int)
         self._sent: dict[int, int] = defaultdict(int)
@@ -348,8 +347,6 @@ class Wires:
         """Count the synapses that a gene stands for, unless they are too many for a neuron."""
         a, b = here = int(pre), int(post)
         there = self._twins.get(a, a), self._twins.get(b, b)
-        if here == there and (a in self._odd) != (b in self._odd):
-            return True  # its own opposite: decoding leaves it out
         new = {here, there} - self._known
         self._count(new, 1)
         for a, b in new:

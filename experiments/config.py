@@ -12,6 +12,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import tomli_w
@@ -73,7 +74,10 @@ def default_tables(task: Task) -> Tables:
 
 
 # Keys without a default value; everything else that may be set stands in the defaults.
-_OPTIONAL = {"evolution": ("evaluations", "steps", "seconds", "target", "stagnation"), "run": ("data",)}
+_OPTIONAL = {
+    "evolution": ("evaluations", "steps", "seconds", "target", "stagnation"),
+    "run": ("data", "seed_networks"),
+}
 # Sections whose keys depend on the part that one of them names, and the keys that stay when
 # another part is named: an encoder's scale, for instance, is a fact of the task.
 _PARTS = {
@@ -91,6 +95,8 @@ class Config:
     ----------
     tables : dict
         Sections of plain values; what config.toml holds.
+    directory : Path
+        What paths in the tables are relative to.
     """
 
     tables: Tables
@@ -99,6 +105,12 @@ class Config:
     settings: Settings
     evaluator: Evaluator
     objectives: tuple[Objective, ...]
+    directory: Path = Path()
+
+    @property
+    def seed_networks(self) -> list[Path]:
+        """Files of the networks that evolution begins with."""
+        return [self.directory / name for name in self.tables["run"].get("seed_networks", [])]
 
     @property
     def seed(self) -> int:
@@ -141,9 +153,9 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
         One line that names the section and key, what was expected and what was found.
     """
     given: Mapping[str, Any] = {}
-    where = ""
+    where, directory = "", Path()
     if source.endswith(".toml"):
-        given, where = _read(source), f"{source}: "
+        given, where, directory = _read(source), f"{source}: ", Path(source).parent
         run = given.get("run")
         name = run.get("task") if isinstance(run, dict) else None
         if name is None:
@@ -164,10 +176,19 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
         for path, value in sorted(overrides, key=lambda item: item[0] not in selectors):
             if "." not in path:
                 raise wrong("--set", "section.key=value", path)
+            if path == "run.seed_networks" and where:
+                value = _from_here(value)
             _merge(tables, _nested(path, value))
-        return _build(tables)
+        return replace(_build(tables), directory=directory)
     except InputError as error:
         raise InputError(f"{where}{error}") from None
+
+
+def _from_here(files: Any) -> Any:
+    """Make paths that were typed independent of the directory that those in a file refer to."""
+    if isinstance(files, list):
+        return [os.path.abspath(file) if isinstance(file, str) else file for file in files]
+    return files
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
@@ -285,6 +306,12 @@ def _build(tables: Tables) -> Config:
     tables["evolution"]["hardware"] = describe_profile(profile)
     space = _section("evolution", lambda: replace(space, hardware=profile))
     settings = _section("evolution", lambda: Settings(**evolution))
+    given = run.get("seed_networks", [])
+    if not isinstance(given, list) or not all(isinstance(file, str) for file in given):
+        raise wrong("run.seed_networks", "a list of network files", given)
+    if len(given) > settings.population:
+        most = f"at most {settings.population} networks, the population"
+        raise wrong("run.seed_networks", most, len(given))
     names = tables["objectives"]["names"]
     if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
         raise wrong("objectives.names", "a list of distinct objectives", names)

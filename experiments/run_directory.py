@@ -1,11 +1,12 @@
 """The run directory: everything an evolution leaves behind.
 
-``docs/run-directory.md`` describes the files. All but the manifest are the same, byte for
+``docs/run-directory.md`` describes the files. All but what tells of time are the same, byte for
 byte, whenever the same configuration is run.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import re
 from dataclasses import replace
@@ -15,15 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from evo import ObjectiveSpec, State, decode, dump_state, individuals, load_state
+from evo import (
+    Genome,
+    ObjectiveSpec,
+    State,
+    decode,
+    dump_state,
+    encode,
+    individuals,
+    load_state,
+)
 from evo.individual import Individual
 from evo.selection import distinct, non_dominated
 from experiments.config import Config, resolve
 from experiments.directories import new_directory
+from experiments.lineage import write_lineage
 from experiments.manifest import tool_version
 from experiments.tables import write_csv
 from fitness.tasks.classification import Classification
-from neuro import Network, prune, save
+from neuro import Network, load, prune, save
 from neuro.errors import InputError, wrong
 from neuro.files import read_text, write_atomically
 
@@ -48,11 +59,38 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
+def read_seeds(config: Config) -> list[Genome]:
+    """Make the genomes of the networks that evolution begins with.
+
+    Raises
+    ------
+    InputError
+        Names the file, and what does not fit the search space.
+    """
+    genomes = []
+    for file in config.seed_networks:
+        network = load(file)
+        try:
+            genomes.append(encode(network, config.space))
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from None
+    return genomes
+
+
 def begin(path: Path, config: Config) -> None:
-    """Write the configuration, and a copy that tells whether it was changed since."""
+    """Write the configuration, and a copy that tells whether it was changed since.
+
+    The networks that evolution begins with are copied, so that the directory repeats the run.
+    """
+    tables = copy.deepcopy(config.tables)
+    for number, file in enumerate(config.seed_networks):
+        name = Path("seeds") / f"{number:03d}.json"
+        (path / name).parent.mkdir(exist_ok=True)
+        write_atomically(path / name, read_text(file))
+        tables["run"]["seed_networks"][number] = name.as_posix()
     (path / BEGUN_WITH).parent.mkdir(exist_ok=True)
     for file in (Path("config.toml"), BEGUN_WITH):
-        write_atomically(path / file, config.to_toml())
+        write_atomically(path / file, replace(config, tables=tables).to_toml())
 
 
 def write_checkpoint(path: Path, state: State) -> None:
@@ -104,6 +142,7 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
     chosen = []
     for individual in sorted(front, key=order):
         at = validated.index(individual)
+        individual.number = trained[at].number
         network = replace(networks[at], provenance=provenance)
         chosen.append((trained[at], individual, network))
     return chosen
@@ -115,7 +154,7 @@ def objective_specs(config: Config) -> list[ObjectiveSpec]:
 
 
 def write_results(path: Path, config: Config, state: State) -> list[dict[str, Any]]:
-    """Write history and front, the latter measured again on held-out starts and faults.
+    """Write history, lineage and front, the latter measured again on held-out starts and faults.
 
     Returns
     -------
@@ -128,29 +167,32 @@ def write_results(path: Path, config: Config, state: State) -> list[dict[str, An
     names = [o.name for o in config.objectives]
     columns = ["file", "neurons", "synapses"]
     columns += [f"{n}{suffix}" for suffix in ("", "_validation", "_held_out") for n in names]
+    columns.append("number")
     rows = []
     held_out = config.held_out()([network for *_, network in found])
     (path / "front").mkdir(exist_ok=True)
     for old in (path / "front").glob("*.json"):
         old.unlink()
-    for number, (trained, validated, network) in enumerate(found):
-        file = f"front/{number:03d}.json"
+    for place, (trained, validated, network) in enumerate(found):
+        file = f"front/{place:03d}.json"
         save(network, path / file)
         values = (
             *trained.fitness.values,
             *validated.fitness.values,
-            *held_out.objectives[number].tolist(),
+            *held_out.objectives[place].tolist(),
+            trained.number,
         )
         synapses = len(network.synapses) + len(network.input_synapses)
         fixed = (file, len(network.neurons), synapses)
         rows.append(dict(zip(columns, (*fixed, *values), strict=True)))
     write_csv(path / "front.csv", rows, columns)
+    write_lineage(path, state.lineage, {row["number"]: row["file"] for row in rows})
     return rows
 
 
 def read_front(path: Path) -> list[dict[str, Any]]:
     """Read the rows of front.csv."""
-    kinds = {"file": str, "neurons": int, "synapses": int}
+    kinds = {"file": str, "neurons": int, "synapses": int, "number": int}
     lines = read_text(path / "front.csv").splitlines()
     return [
         {column: kinds.get(column, float)(text) for column, text in row.items()}

@@ -106,7 +106,7 @@ def climb(
         scores = [evaluate(mean + step * row) for row in noise]
         utility = utilities(scores)
         mean = mean + step * (utility @ noise)
-        step = step * np.exp(rate * (utility @ (noise**2 - 1.0)))
+        step = step * np.exp(0.5 * rate * (utility @ (noise**2 - 1.0)))
         step = np.maximum(step, settings.floor)
         stalled = 0 if max(scores) > best else stalled + 1
         best = max(best, *scores)
