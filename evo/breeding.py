@@ -18,6 +18,7 @@ from evo.refine import Strategy
 from evo.settings import Settings
 from evo.space import SearchSpace
 from evo.state import State
+from neuro.errors import wrong
 
 
 class Child(NamedTuple):
@@ -55,7 +56,9 @@ class Breeder:
     def first(self, seeds: Sequence[Genome]) -> list[Child]:
         """Make the first population: given genomes, then random ones."""
         count = self.settings.population
-        given = [Child(genome, (), ("seed",)) for genome in seeds[:count]]
+        if len(seeds) > count:
+            raise wrong("seeds", f"at most {count}, the population", len(seeds))
+        given = [Child(genome, (), ("seed",)) for genome in seeds]
         fresh = [self._fresh(0, i, "first") for i in range(len(given), count)]
         return given + fresh
 

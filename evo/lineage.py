@@ -40,3 +40,24 @@ def ancestors(births: Mapping[int, Birth], numbers: Iterable[int], /) -> dict[in
             found[number] = births[number]
             wanted += births[number].parents
     return dict(sorted(found.items()))
+
+
+def line_of_descent(births: Mapping[int, Birth], number: int, /) -> list[Birth]:
+    """Follow first parents, those whose structure is handed down, from an individual to the root.
+
+    Returns
+    -------
+    list of Birth
+        The root first.
+
+    Examples
+    --------
+    >>> births = [Birth(0, 0, (), ("first",)), Birth(1, 0, (), ("first",)),
+    ...           Birth(5, 1, (1, 0), ("mate",)), Birth(9, 2, (5,), ("refine",))]
+    >>> [birth.number for birth in line_of_descent({b.number: b for b in births}, 9)]
+    [1, 5, 9]
+    """
+    line = [births[number]]
+    while line[-1].parents and line[-1].parents[0] in births:
+        line.append(births[line[-1].parents[0]])
+    return line[::-1]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from evo.contrast import from_contrast, to_contrast
 from evo.genome import Genome
 from evo.settings import Refinement
 from evo.space import SearchSpace
@@ -56,7 +57,9 @@ def begin(
 ) -> Strategy:  # fmt: skip
     """Begin a strategy at a genome."""
     mean = genes_of(genome, space, settings)
-    return Strategy(genome, parent, mean, np.full(len(mean), settings.step), emphasis)
+    # On a grid, steps of less than one of its own would mostly be rounded away.
+    step = max(settings.step, space.weights.step)
+    return Strategy(genome, parent, mean, np.full(len(mean), step), emphasis)
 
 
 def sample(
@@ -121,31 +124,37 @@ def shared_utilities(
     return utility
 
 
-def genes_of(genome: Genome, space: SearchSpace, settings: Refinement, /) -> NDArray[np.float64]:
-    """Genes as one vector: weights, then thresholds and logarithms of time constants."""
+def genes_of(
+    genome: Genome, space: SearchSpace, settings: Refinement, /
+) -> NDArray[np.float64]:
+    """Genes as one vector: weights, then thresholds and logarithms of time constants.
+
+    Weights of a neuron onto several traces of a value are told as their `contrast`.
+    """
+    weight = to_contrast(genome, space, settings.contrast, genome.weight)
     if not settings.neurons:
-        return genome.weight
+        return weight
     own = _neurons(genome, space)
-    tau = np.minimum(genome.tau_mem[own], space.tau_high)
-    return np.concatenate([genome.weight, genome.v_threshold[own], np.log(tau)])
+    tau = np.clip(genome.tau_mem[own], space.tau_low, space.tau_high)
+    return np.concatenate([weight, genome.v_threshold[own], np.log(tau)])
 
 
 def with_genes(
     genome: Genome, space: SearchSpace, settings: Refinement, genes: NDArray[np.float64], /
 ) -> Genome:
     """Return a genome with other genes, clipped to the search space."""
-    count, limit = len(genome.weight), space.weight_limit
-    changed = replace(genome, weight=np.clip(genes[:count], -limit, limit))
+    count = len(genome.weight)
+    weight = from_contrast(genome, space, settings.contrast, genes[:count])
+    changed = replace(genome, weight=np.clip(weight, space.weights.low, space.weights.high))
     if settings.neurons:
         own = _neurons(genome, space)
         threshold, tau = genome.v_threshold.copy(), genome.tau_mem.copy()
-        low, high = space.threshold_low, space.threshold_high
+        low, high = space.thresholds.low, space.thresholds.high
         threshold[own] = np.clip(genes[count : count + len(own)], low, high)
-        stretched = np.exp(np.clip(genes[count + len(own) :], -700.0, 700.0))
-        finite = own[np.isfinite(tau[own])]
-        tau[own] = np.where(
-            np.isin(own, finite), np.clip(stretched, space.tau_low, space.tau_high), tau[own]
-        )
+        if space.hardware.leaks is None:
+            stretched = np.exp(np.clip(genes[count + len(own) :], -700.0, 700.0))
+            stretched = np.clip(stretched, space.tau_low, space.tau_high)
+            tau[own] = np.where(np.isfinite(tau[own]), stretched, np.inf)
         changed = replace(changed, v_threshold=threshold, tau_mem=tau)
     return space.hardware.conform(changed, space)
 

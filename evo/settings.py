@@ -33,6 +33,9 @@ class Refinement:
     restart : float
         As long as nobody is feasible: probability that a new strategy begins at a new random
         network, and not at the best structure that was not refined yet.
+    contrast : float
+        Where a value is read from several traces, how much larger steps are in the differences
+        of weights onto them than in their sum; see `evo.contrast`. 0 to step in each weight.
     neurons : bool
         Whether thresholds and time constants are refined with the weights.
     """
@@ -43,6 +46,7 @@ class Refinement:
     floor: float = 0.02
     patience: int = 10
     restart: float = 0.5
+    contrast: float = 3.0
     neurons: bool = False
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class Refinement:
         real(self.floor, "floor", 0.0, 1e9)
         whole(self.patience, "patience", 1, 1_000_000)
         real(self.restart, "restart", 0.0, 1.0)
+        real(self.contrast, "contrast", 0.0, 1e9)
         flag(self.neurons, "neurons")
 
 

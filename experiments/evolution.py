@@ -13,6 +13,7 @@ from typing import Any
 
 from evo import Genome, State, evolve
 from experiments.config import Config
+from experiments.loggers import Log, Logger, logged
 from experiments.manifest import manifest
 from experiments.progress import Progress, duration
 from experiments.run_directory import (
@@ -62,8 +63,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 def run_evolution(
     config: Config, path: Path, command: Sequence[str], state: State | None = None,
-    seeds: Sequence[Genome] = (),
-) -> tuple[dict[str, Any], str, int]:
+    seeds: Sequence[Genome] = (), loggers: Sequence[Logger] = (),
+) -> tuple[dict[str, Any], str, int]:  # fmt: skip
     """Evolve into a run directory, from the start or from a state, and describe the outcome."""
     specs = objective_specs(config)
     earlier, seconds_before = _earlier(path, ["tardigrade", *command])
@@ -73,9 +74,9 @@ def run_evolution(
         "seed": config.seed,
         "scheduler": config.evaluator.scheduler,
     }
-    with manifest(path / "manifest.json", **known) as table:
+    with logged(loggers, config) as log, manifest(path / "manifest.json", **known) as table:
         begun = time.perf_counter()
-        watcher = _Watcher(config, path)
+        watcher = _Watcher(config, path, log)
         with interruptible() as should_stop:
             result = evolve(
                 config.evaluator, config.space, specs, config.settings, seed=config.seed,
@@ -104,6 +105,7 @@ def run_evolution(
         table |= {k: v for k, v in outcome.items() if k not in ("run_dir", "wall_seconds")}
         table["evolution_seconds"] = round(seconds_before + seconds, 3)
         table["resumed"] = state is not None
+        log.outcome = outcome
     draw_pictures(path, config, rows)
     code = 130 if result.stopped_by == "interrupt" else 0
     return outcome, describe(config, outcome, rows), code
@@ -120,10 +122,10 @@ def _earlier(path: Path, command: list[str]) -> tuple[dict[str, Any], float]:
 
 
 class _Watcher:
-    """Called after every generation: progress line and checkpoint."""
+    """Called after every generation: progress line, checkpoint and loggers."""
 
-    def __init__(self, config: Config, path: Path) -> None:
-        self.path = path
+    def __init__(self, config: Config, path: Path, log: Log) -> None:
+        self.path, self.log = path, log
         self.total = config.settings.generations
         budget = config.settings.evaluations
         if budget is not None:
@@ -150,6 +152,7 @@ class _Watcher:
             write_checkpoint(self.path, state)
             self.saved = time.perf_counter()
             self.pause = max(CHECKPOINT_SECONDS, (self.saved - now) / CHECKPOINT_SHARE)
+        self.log.generation(state)
 
 
 def draw_pictures(path: Path, config: Config, rows: list[dict[str, Any]]) -> None:

@@ -29,7 +29,8 @@ COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure, in inches, without any window."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -66,7 +67,7 @@ def pareto_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     for name in ("score", "size", "resilience"):
         if name not in rows[0]:
             raise InputError(f"the run had no objective {name}, which the picture shows")
-    figure = _figure(6.4, 4.4)
+    figure = new_figure(6.4, 4.4)
     axes = figure.add_subplot()
     size = [r["neurons"] + r["synapses"] for r in rows]
     chosen = [r["resilience_validation"] for r in rows]
@@ -113,7 +114,7 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
     """
     places, labels, colours = _layout(network, names)
     rows = max(sum(1 for x, _ in places.values() if x == column) for column in (0.0, 1.0, 2.0))
-    figure = _figure(7.2, max(3.2, 0.42 * rows + 1.0))
+    figure = new_figure(7.2, max(3.2, 0.42 * rows + 1.0))
     axes = figure.add_subplot()
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(places)
@@ -232,7 +233,7 @@ def raster_figure(
     """Draw the beginning of an episode: what was seen, who fired, what was done."""
     shown = min(decisions, len(recording.actions))
     ticks = len(recording.spikes) // len(recording.actions)
-    figure = _figure(8.0, 6.0)
+    figure = new_figure(8.0, 6.0)
     seen, fired, done = figure.subplots(
         3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 4, 0.8]}
     )
@@ -281,7 +282,7 @@ def degradation_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     """
     models = list(dict.fromkeys(r["model"] for r in rows))
     networks = list(dict.fromkeys(r["network"] for r in rows))
-    figure = _figure(4.4 * len(models), 3.8)
+    figure = new_figure(4.4 * len(models), 3.8)
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     for panel, model in zip(panels, models, strict=True):
         for number, name in enumerate(networks):
@@ -307,3 +308,87 @@ def degradation_figure(rows: Sequence[Mapping[str, Any]], task: Task) -> Figure:
     panels[0].set_ylabel("score (dashed: solved, dotted: without faults)")
     panels[0].legend(fontsize=7, frameon=False, loc="lower left")
     return figure
+
+
+ORIGINS = (("refine", BLUE, "refinement"), ("mate", ORANGE, "two parents"),
+           ("first seed restart", GREEN, "new"), ("", GREY, "mutation"))  # fmt: skip
+"""Operators, the colour of those that they made, and what that is called."""
+
+
+def lineage_figure(graph: nx.DiGraph, line: Sequence[int], title: str) -> Figure:
+    """Draw an individual and its ancestors, time downwards.
+
+    Parameters
+    ----------
+    graph : networkx.DiGraph
+        See `experiments.lineage.contracted`.
+    line : sequence of int
+        The line of descent, which is drawn straight down with its operators beside it.
+    """
+    when = {n: graph.nodes[n]["generation"] for n in graph}
+    rows = {g: row for row, g in enumerate(sorted(set(when.values())))}
+    lanes = _lanes(graph, line, when)
+    places = {n: (lanes[n], rows[when[n]]) for n in graph}
+    height, width = 0.24 * len(rows) + 1.4, 0.3 * max(lanes.values()) + 5.5
+    figure = new_figure(min(width, 24.0), min(height, 40.0))
+    axes = figure.add_subplot()
+    second = [edge for edge in graph.edges if graph.edges[edge]["parent"] == 2]
+    first = [edge for edge in graph.edges if graph.edges[edge]["parent"] == 1]
+    style = {"ax": axes, "arrows": False, "edge_color": GREY, "hide_ticks": False}
+    nx.draw_networkx_edges(graph, places, edgelist=first, width=1.2, **style)
+    nx.draw_networkx_edges(graph, places, edgelist=second, width=0.8, style="dotted", **style)
+    colours = {n: _origin(graph.nodes[n]["operators"]) for n in graph}
+    nx.draw_networkx_nodes(
+        graph, places, ax=axes, node_size=[90 if n in line else 50 for n in graph],
+        node_color=[colours[n] for n in graph], hide_ticks=False,
+        edgecolors=["black" if graph.nodes[n]["file"] else "none" for n in graph],
+    )  # fmt: skip
+    crowded = height > 40.0
+    for n in graph:
+        node, (x, y) = graph.nodes[n], places[n]
+        if crowded:
+            break
+        if node["count"] > 1:
+            axes.text(x, y, str(node["count"]), ha="center", va="center", fontsize=5, color="white")
+        if n in line and node["operators"] not in ("", "refine"):
+            how = " ".join(dict.fromkeys(node["operators"].split()))
+            axes.text(x - 0.5, y, how, ha="right", va="center", fontsize=6)
+        if node["file"]:
+            axes.text(x + 0.4, y, node["file"], ha="left", va="center", fontsize=6)
+    every = max(1, len(rows) // 100)
+    axes.set_yticks(list(rows.values())[::every], list(rows)[::every], fontsize=6)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(-9.0, max(lanes.values()) + 4.0)
+    axes.set_xticks([])
+    axes.set_ylabel("generation")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    handles = [Line2D([], [], marker="o", ls="", color=c, label=text) for _, c, text in ORIGINS]
+    axes.legend(handles=handles, loc="upper right", fontsize=7, frameon=False)
+    axes.set_title(title, fontsize=9)
+    return figure
+
+
+def _origin(operators: str) -> str:
+    made = set(operators.split())
+    return next(colour for names, colour, _ in ORIGINS if not names or made & set(names.split()))
+
+
+def _lanes(graph: nx.DiGraph, line: Sequence[int], when: Mapping[int, int]) -> dict[int, int]:
+    """Give each individual a lane in which nobody else is until its youngest child is born."""
+    lanes = dict.fromkeys(line, 0)
+    taken: list[list[tuple[int, int]]] = [[(min(when.values()), max(when.values()))]]
+    for child in sorted(graph, reverse=True):
+        for parent in sorted(graph.predecessors(child), reverse=True):
+            if parent in lanes:
+                continue
+            span = when[parent], when[child]
+            taken.append([])  # there always is a free one
+            # Straight up if possible.
+            lane = next(
+                k for k in (lanes[child], *range(len(taken)))
+                if all(span[1] <= low or high <= span[0] for low, high in taken[k])
+            )  # fmt: skip
+            taken[lane].append(span)
+            taken = taken if taken[-1] else taken[:-1]
+            lanes[parent] = lane
+    return lanes

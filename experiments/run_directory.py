@@ -212,7 +212,8 @@ def check_unchanged(path: Path, config: Config) -> None:
         Names the key that was changed.
     """
     free = {("run", "workers")}
-    free |= {("evolution", budget) for budget in ("generations", "evaluations", "steps")}
+    budgets = ("generations", "evaluations", "steps", "seconds", "target", "stagnation")
+    free |= {("evolution", budget) for budget in budgets}
     begun = resolve(str(path / BEGUN_WITH)).tables
     for section, keys in config.tables.items():
         # Which part first: another encoder explains other parameters.

@@ -1,43 +1,34 @@
 """Evaluation beyond one machine: batches in chunks to the workers of Dask's `distributed`.
 
-What the workers return is what the evaluator itself would: each network's result depends on
-the settings and on itself alone, so neither the number of workers, the chunks, the order in which
-they come back nor a worker's death can change it. Whether a worker would compute the same bits is
-checked before it is given any work; see `Expected`.
+What comes back is what the evaluator itself would return: each network's result depends on the
+settings and on itself alone, so neither the number of workers, the chunks, the order in which they
+come back nor a worker's death can change it. Whether a worker would compute the same bits is
+asked before it is given any work; see `fitness.worker`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import platform
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-import fitness
-import neuro
+from fitness import worker
 from fitness.evaluator import Batch, Evaluator
-from fitness.objectives import OBJECTIVES
-from fitness.tasks import Task, find_task
 from neuro import Network
-from neuro.actions import Box
 from neuro.errors import InputError, wrong
-from neuro.faults import MODELS, Fault, FaultSite, FaultTime
-from neuro.packing import Packed, pack, unpack
-from neuro.specs import from_table, lookup, to_table
+from neuro.packing import pack
 
 CHUNKS_PER_THREAD = 3
-"""Chunks of a batch for each thread of the workers."""
+"""Chunks of a batch for each thread of the workers.
+
+For 100 networks on two workers 3 were best. With one chunk everybody waits for the slowest, and
+each chunk costs 2 ms at the scheduler and as much at its worker.
+"""
 
 RETRIES = 2
 """How often a chunk is tried again after an exception; deaths of workers are counted by Dask."""
@@ -47,9 +38,6 @@ CONNECT_SECONDS = 10.0
 
 PATIENCE = 60.0
 """Seconds between complaints that there is no worker."""
-
-PACKAGES = ("tardigrade", "numpy", "numba", "llvmlite", "scipy", "gymnasium")
-"""What results depend on; a worker must have the same versions."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ class DistributedEvaluator(Evaluator):
         chunks = [pack(networks[k::count]) for k in range(count)]
         results = self._gather(
             self.client.map(
-                _evaluate, chunks, settings=self.settings, epoch=epoch, pure=False,
+                worker.evaluate, chunks, settings=self.settings, epoch=epoch, pure=False,
                 retries=RETRIES, key="tardigrade-evaluate",
             )
         )  # fmt: skip
@@ -93,7 +81,7 @@ class DistributedEvaluator(Evaluator):
     @cached_property
     def settings(self) -> str:
         """What workers make their evaluators of, as JSON."""
-        return _describe(self)
+        return worker.describe(self)
 
     def _gather(self, futures: list[Any]) -> list[Any]:
         """Wait for all chunks, and say so where there is nobody to work on them."""
@@ -187,7 +175,7 @@ def scheduled(evaluator: Evaluator, scheduler: str | None, /) -> Iterator[Evalua
             address = stack.enter_context(
                 distributed.LocalCluster(
                     n_workers=evaluator.workers, threads_per_worker=1, processes=True,
-                    dashboard_address="127.0.0.1:0", memory_limit=0, preload=[__name__],
+                    dashboard_address="127.0.0.1:0", memory_limit=0, preload=[worker.__name__],
                     silence_logs=logging.CRITICAL,
                 )
             ).scheduler_address  # fmt: skip
@@ -215,11 +203,6 @@ def connect(address: str, /) -> Any:
         raise InputError(f"{wrong('scheduler', what, address)} ({error})") from None
 
 
-def dask_setup(worker: Any) -> None:
-    """Begin as a worker of a local cluster: a Ctrl-C in the terminal is meant for the client."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _import() -> Any:
     try:
         import distributed
@@ -234,17 +217,19 @@ def _distribute(evaluator: Evaluator, client: Any, address: str) -> DistributedE
     """Make the evaluator, and ask each worker whether it would give the same results."""
     table = {f.name: getattr(evaluator, f.name) for f in fields(Evaluator)}
     made = DistributedEvaluator(**table, client=client, address=address)
-    answers = client.run(_greet, made.settings, on_error="return")
+    answers = client.run(worker.refuse, made.settings, on_error="return")
     if not answers:
         raise wrong(f"scheduler {address}", "at least one worker", "none")
-    for worker, answer in answers.items():
+    for place, answer in answers.items():
         # Dask may hand over an ImportError as an Exception that shows it.
         if isinstance(answer, Exception) and "No module named" in str(answer):
             answer = f"expected the same Tardigrade to be installed there, got {answer}"
+        if isinstance(answer, OSError):
+            answer = f"cannot be asked: {answer}"
         if isinstance(answer, Exception):
             raise answer
         if answer is not None:
-            raise InputError(f"worker {worker}: {answer}")
+            raise InputError(f"worker {place}: {answer}")
     return made
 
 
@@ -258,135 +243,3 @@ def _join(parts: Sequence[Any], count: int) -> Any:
     for k, part in enumerate(parts):
         whole[k :: len(parts)] = part
     return whole
-
-
-# --- what is asked of a worker ------------------------------------------------------------------
-
-
-def _describe(evaluator: Evaluator) -> str:
-    """Describe an evaluator as JSON, and what a worker must be like to stand in for it."""
-    table = {f.name: getattr(evaluator, f.name) for f in fields(Evaluator)}
-    for objective in evaluator.objectives:
-        if OBJECTIVES.get(objective.name) is not objective:
-            raise wrong("objectives", "registered ones", objective.name)
-    for fault in evaluator.faults:
-        if MODELS.get(fault.model.name) is not type(fault.model):
-            raise wrong("faults", "registered models", fault.model.name)
-    if find_task(evaluator.task.name) is not evaluator.task:
-        raise wrong("task", "one that is registered under its name", evaluator.task.name)
-    table |= {
-        "task": evaluator.task.name,
-        "objectives": [o.name for o in evaluator.objectives],
-        "faults": [{**asdict(f), "model": to_table(f.model)} for f in evaluator.faults],
-        "workers": 1,  # the threads of a worker each have a chunk
-    }
-    described = [table, _software(), _trace(evaluator.task)]
-    return json.dumps(described, default=lambda number: number.item())
-
-
-@lru_cache(maxsize=32)
-def _evaluator(settings: str) -> Evaluator:
-    """Make the evaluator again, once for each process.
-
-    Raises
-    ------
-    InputError
-        It would not give the same results here.
-    """
-    table, software, trace = json.loads(settings)
-    here = _software()
-    for name, expected in software.items():
-        if here[name] != expected:
-            raise wrong(name, f"{expected} as where the evolution runs", here[name])
-    try:
-        task = find_task(table["task"])
-        objectives = [lookup(OBJECTIVES, name, "objectives") for name in table["objectives"]]
-        for fault in table["faults"]:
-            fault["model"] = from_table(MODELS, fault["model"], "faults")
-            fault["site"]["index"] = fault["site"]["index"] and tuple(fault["site"]["index"])
-            fault["site"] = FaultSite(**fault["site"])
-            fault["time"] = FaultTime(**fault["time"])
-    except InputError as error:
-        raise InputError(
-            f"{error} (what is not of Tardigrade is made known to workers with --preload)"
-        ) from None
-    if _trace(task) != trace:
-        raise wrong(f"task {task.name}", "the same episodes as where the evolution runs", "others")
-    faults = tuple(Fault(**fault) for fault in table["faults"])
-    known = {"task": task, "objectives": tuple(objectives), "faults": faults}
-    return Evaluator(**{**table, **known})
-
-
-def _greet(settings: str) -> str | None:
-    """Make the evaluator ready; return what is wrong with it."""
-    try:
-        _evaluator(settings)
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def _evaluate(chunk: Packed, settings: str, epoch: int) -> tuple[Any, ...] | str:
-    """Measure a chunk; return the fields of a `Batch`, or what is wrong with the input.
-
-    Bad input would stay bad, so it is not raised: Dask would try again.
-    """
-    refused = _greet(settings)  # this worker may have joined since the others were asked
-    if refused is not None:
-        from distributed import get_worker
-
-        return f"worker {get_worker().address}: {refused}"
-    try:
-        return tuple(_evaluator(settings)(unpack(chunk), epoch))
-    except InputError as error:
-        return str(error)
-
-
-@lru_cache
-def _software() -> dict[str, str]:
-    """Describe everything that results depend on but settings and task."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    digest = hashlib.sha256()
-    for package in (neuro, fitness):
-        for folder in map(Path, package.__path__):
-            for file in sorted(folder.rglob("*.py")):
-                digest.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
-    found["sources of Tardigrade"] = digest.hexdigest()[:12]
-    found["platform"] = f"{platform.system()} {platform.machine()}"
-    return found
-
-
-def _trace(task: Task) -> str:
-    """Identify a task by what it says of itself and by the beginnings of two episodes.
-
-    Two tasks of the same name may differ in code, data or versions of environments, and two
-    machines in the last bit of a sine.
-    """
-    said = [getattr(task, f.name) for f in fields(Task)]
-    digest = hashlib.sha256(f"{said} {task.fingerprint()}".encode())
-    for start in task.draw_starts(0, "trace", 2):
-        episode = task.begin(start)
-        try:
-            for decision in range(20):
-                stepped = episode.step(_action(task, decision))
-                digest.update(episode.observation.tobytes() + repr(stepped).encode())
-                if stepped.terminated or stepped.truncated:
-                    break
-        finally:
-            episode.close()
-    return digest.hexdigest()[:12]
-
-
-def _action(task: Task, decision: int) -> NDArray[np.float64]:
-    """Take every choice in turn; of continuous values lowest, highest and middle."""
-    actions = task.actions
-    if isinstance(actions, Box):
-        low, high = np.array(actions.low), np.array(actions.high)
-        return low + (high - low) * (0.0, 1.0, 0.5)[decision % 3]
-    counts = actions if isinstance(actions, tuple) else (actions,)
-    return np.array([decision % count for count in counts], dtype=np.float64)

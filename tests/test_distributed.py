@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from timeless import timeless
 
 import fitness.distributed
+import fitness.worker
 from evo import SearchSpace, decode, dump_state, evolve
 from evo.operators import random_genome
 from experiments.cli import main
@@ -120,7 +122,9 @@ def processes(client):
 
 
 def files_in(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """The files of a run, without what they tell of time."""
+    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    return {name: timeless(name, p.read_bytes()) for name, p in files.items()}
 
 
 def same_runs(a, b):
@@ -158,7 +162,8 @@ def test_chunks_make_no_difference(client, networks, monkeypatch, chunks):
     "settings",
     [
         {"seed": 2**64 - 1, "purpose": "held-out", "starts": 3, "draws": 0},
-        {"aggregate": "cvar:0.5", "each": 2, "objectives": (OBJECTIVES["size"],)},
+        {"aggregate": "cvar:0.3", "each": 2,
+         "objectives": (OBJECTIVES["resilience"], OBJECTIVES["size"])},
         {"seed": np.int64(3), "feasible": np.float64(0.2), "faults": (
             Fault(BitFlip(bits=6), 0.1), Fault(DeadSynapse(), 0.3, FaultSite("synapses")),
             Fault(Gaussian(), 1 / 3, FaultSite("input-synapses", (0, 2))))},
@@ -186,11 +191,23 @@ def test_workers_know_what_they_import(client, own, networks):
     same(distribute(evaluator, client)(networks), evaluator(networks))
 
 
+def test_a_module_can_be_handed_to_workers_that_run(client, monkeypatch, networks, tmp_path):
+    module = tmp_path / "handed_over.py"
+    module.write_text(
+        "from dataclasses import replace\nfrom fitness import TASKS\n"
+        "TASKS['handed'] = replace(TASKS['cartpole'], name='handed', max_steps=30)\n"
+    )
+    monkeypatch.setitem(TASKS, "handed", replace(TASK, name="handed", max_steps=30))
+    client.upload_file(str(module))
+    evaluator = Evaluator(TASKS["handed"], seed=1, draws=0)
+    same(distribute(evaluator, client)(networks), evaluator(networks))
+
+
 def test_a_worker_makes_an_evaluator_once(client, networks):
     far = distribute(Evaluator(TASK, seed=77, draws=0), client)
 
     def made():
-        from fitness.distributed import _evaluator
+        from fitness.worker import _evaluator
 
         return _evaluator.cache_info().misses
 
@@ -215,7 +232,7 @@ def test_a_worker_killed_in_the_middle_of_a_generation_loses_nothing(client, own
             evaluator, config.space, objective_specs(config), config.settings, seed=1,
             callback=callback,
         )  # fmt: skip
-        return dump_state(found.state)
+        return timeless("state.npz", dump_state(found.state))
 
     expected, before = outcome(config.evaluator), processes(client)
     generations = iter(range(5))
@@ -261,10 +278,10 @@ def refusal(client, evaluator):
     return str(error.value)
 
 
-@pytest.mark.parametrize("package", fitness.distributed.PACKAGES)
+@pytest.mark.parametrize("package", fitness.worker.PACKAGES)
 def test_workers_with_other_versions_are_refused(client, monkeypatch, package):
-    here = fitness.distributed._software()
-    monkeypatch.setattr(fitness.distributed, "_software", lambda: {**here, package: "0.0.1"})
+    here = fitness.worker._software()
+    monkeypatch.setattr(fitness.worker, "_software", lambda: {**here, package: "0.0.1"})
     line = refusal(client, Evaluator(TASK, seed=1))
     assert line.startswith("worker tcp://127.0.0.1:")
     assert f": {package}: expected 0.0.1 as where the evolution runs, got {here[package]}" in line
@@ -273,16 +290,16 @@ def test_workers_with_other_versions_are_refused(client, monkeypatch, package):
 def test_workers_with_other_sources_are_refused(client, monkeypatch, tmp_path):
     (tmp_path / "a.py").write_text("")
     monkeypatch.setattr(fitness, "__path__", [*fitness.__path__, str(tmp_path)])
-    fitness.distributed._software.cache_clear()
+    fitness.worker._software.cache_clear()
     try:
         assert ": sources of Tardigrade: expected " in refusal(client, Evaluator(TASK, seed=1))
     finally:
-        fitness.distributed._software.cache_clear()
+        fitness.worker._software.cache_clear()
 
 
 def test_a_worker_that_comes_later_is_refused_too(client, monkeypatch, networks):
     far = distribute(Evaluator(TASK, seed=1), client)
-    monkeypatch.setattr(fitness.distributed, "_software", lambda: {"numpy": "0.0.1"})
+    monkeypatch.setattr(fitness.worker, "_software", lambda: {"numpy": "0.0.1"})
     with pytest.raises(InputError, match=r"^worker tcp://\S+: numpy: expected 0.0.1 as where"):
         replace(far, purpose="new")(networks)
 
@@ -393,17 +410,18 @@ def test_without_the_package_one_line_says_what_to_install(capsys, tmp_path, mon
 
 
 def test_a_local_cluster_has_a_process_for_each_worker():
-    evaluator = Evaluator(TASK, seed=1, workers=3)
+    evaluator = Evaluator(TASK, seed=1, workers=2)
     with scheduled(evaluator, "local") as far:
-        assert sorted(far.client.nthreads().values()) == [1, 1, 1]
+        assert list(far.client.nthreads().values()) == [1, 1]
+        assert len(processes(far.client) - {os.getpid()}) == 2
         assert far.scheduler == "local"
     with scheduled(evaluator, None) as near:
         assert near is evaluator
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path, capsys):
+def test_ctrl_c_leaves_a_run_that_can_be_resumed(client, tmp_path, capsys):
     """As in a terminal, where it reaches every process."""
-    words = [*SMALL, "--generations", "60"]
+    words = [*SMALL, "--generations", "20"]
     run, whole = tmp_path / "run", tmp_path / "whole"
     process = subprocess.Popen(
         [SCRIPT, *words, "--out", run, "--scheduler", "local", "--json"], text=True,
@@ -424,8 +442,13 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path, capsys):
     assert err == "\nstopping after this generation; again to abort at once\n"
     assert json.loads((run / "manifest.json").read_text())["scheduler"] == "local"
     with (run / "history.csv").open() as history:
-        assert len(list(csv.DictReader(history))) < 60
-    assert main(["resume", str(run), "--scheduler", "local"]) == 0
+        assert len(list(csv.DictReader(history))) < 20
+
+    before = files_in(run)
+    assert "scheduler: expected the address" in refused(capsys, "resume", run, "--scheduler", "x")
+    assert files_in(run) == before
+    assert main(["resume", str(run), "--scheduler", client.scheduler.address]) == 0
     assert main([*words, "--out", str(whole)]) == 0
-    capsys.readouterr()
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["scheduler"] == client.scheduler.address
     same_runs(run, whole)

@@ -41,6 +41,7 @@ def test_trained_and_validated_belong_together():
     for trained, validated, network in final_front(config, state):
         assert any(trained is i for i in state.population)
         assert trained.genome is validated.genome
+        assert trained.number == validated.number
         assert trained.fitness.values[1] == validated.fitness.values[1] == network.size
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from experiments.loggers import add_argument
+
 EXAMPLE = """  tardigrade evolve cartpole --seed 1 --out runs/first
   tardigrade evolve cartpole --set encoder.name=current --set resilience.severity=0.3
   tardigrade evolve runs/first/config.toml          repeats the run
+  tardigrade evolve cartpole --seed-network runs/first/front/*.json
   tardigrade evolve pendulum
   tardigrade evolve 'gymnasium:LunarLander-v3?ranges=measured'
   tardigrade evolve 'csv:flowers.csv?target=species'"""
@@ -40,6 +43,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="ADDRESS|local",
         help="let workers of Dask do the work; does not change the result (this process)",
     )
+    parser.add_argument(
+        "--seed-network",
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="networks that the first population begins with; the rest of it is random",
+    )
     parser.add_argument("--out", metavar="DIR", help="run directory (runs/TASK-TIMESTAMP)")
     parser.add_argument(
         "--set",
@@ -48,6 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SECTION.KEY=VALUE",
         help="any other setting; see docs/configuration.md",
     )
+    add_argument(parser)
 
 
 def run(options: Namespace) -> tuple[Any, str, int]:
@@ -56,7 +67,8 @@ def run(options: Namespace) -> tuple[Any, str, int]:
 
     from experiments.config import parse_assignment, resolve
     from experiments.evolution import run_evolution
-    from experiments.run_directory import begin, create
+    from experiments.loggers import find_loggers
+    from experiments.run_directory import begin, create, read_seeds
     from fitness.distributed import scheduled
 
     shortcuts = {
@@ -65,11 +77,16 @@ def run(options: Namespace) -> tuple[Any, str, int]:
         "evolution.evaluations": options.evaluations,
         "run.seed": options.seed,
         "run.workers": options.workers,
+        "run.seed_networks": options.seed_network,
     }
     overrides = [parse_assignment(text) for text in options.set]
     overrides += [(key, value) for key, value in shortcuts.items() if value is not None]
     config = resolve(options.source, overrides)
+    seeds, loggers = read_seeds(config), find_loggers(options.log)
     with scheduled(config.evaluator, options.scheduler) as evaluator:
         path = create(options.out, config.task.name)
         begin(path, config)
-        return run_evolution(replace(config, evaluator=evaluator), path, options.typed)
+        return run_evolution(
+            replace(config, evaluator=evaluator), path, options.typed, seeds=seeds,
+            loggers=[make(path) for make in loggers],
+        )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 EXAMPLE = """  tardigrade show runs/first
+  tardigrade show runs/first --lineage --out lineage.png
   tardigrade show runs/first/front/000.json --out network.svg
   tardigrade show runs/first/front/000.json --raster --out raster.png"""
 
@@ -15,7 +16,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("what", metavar="NETWORK.json|RUN_DIR", help="a network file or a run")
     parser.add_argument(
-        "--out", metavar="FILE.png|svg|pdf", help="draw the network, or the run's Pareto front"
+        "--out",
+        metavar="FILE.png|svg|pdf",
+        help="draw the network, or the run's Pareto front, or with --lineage its ancestors, the "
+        "latter also as FILE.graphml",
+    )
+    parser.add_argument(
+        "--lineage",
+        nargs="?",
+        const="front/000.json",
+        metavar="FRONT/NNN.json",
+        help="who a network of the run's front descends from (front/000.json)",
     )
     parser.add_argument(
         "--raster", action="store_true", help="with --out: draw one episode of the network instead"
@@ -32,8 +43,36 @@ def run(options: Namespace) -> tuple[Any, str]:
     if Path(options.what).is_dir():
         if options.raster:
             raise wrong("--raster", "a network file", options.what)
-        return _show_run(Path(options.what), options)
+        show = _show_lineage if options.lineage else _show_run
+        return show(Path(options.what), options)
+    if options.lineage:
+        raise wrong("--lineage", "a run directory", options.what)
     return _show_network(options)
+
+
+def _show_lineage(path: Path, options: Namespace) -> tuple[Any, str]:
+    from experiments import lineage, plots
+    from neuro.errors import wrong
+    from neuro.files import write_atomically
+
+    births = lineage.read_lineage(path)
+    number = lineage.find_number(births, options.lineage, path)
+    result, text = lineage.describe_descent(births, number)
+    if options.out:
+        graph = lineage.ancestry(births, number)
+        ending = Path(options.out).suffix.lower()
+        if ending == ".graphml":
+            write_atomically(options.out, lineage.graphml(graph))
+        elif ending in plots.FORMATS:
+            small = lineage.contracted(graph)
+            title = f"{result['file']} of {path.name} and its ancestors"
+            figure = plots.lineage_figure(small, lineage.line_of(small, number), title)
+            plots.save_figure(figure, options.out)
+        else:
+            endings = ", ".join((*plots.FORMATS, ".graphml"))
+            raise wrong("--out", f"a name that ends in {endings}", Path(options.out).name)
+        text += f"\n\n{'graph' if ending == '.graphml' else 'picture'}: {options.out}"
+    return result, text
 
 
 def _show_run(path: Path, options: Namespace) -> tuple[Any, str]:
