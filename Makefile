@@ -9,7 +9,7 @@ BENCH_BIN := $(BENCH_VENV)/bin
 # Offers torch without CUDA; where it cannot be reached, pip takes what it finds elsewhere.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-tasks study-codes bench \
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-tasks study-codes study-evolution bench \
 	bench-scaling clean clean-cache help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make study-cartpole     ten seeds of the default CartPole run"
 	@echo "make study-degradation  the best of them under three fault models"
 	@echo "make study-tasks        five seeds of every task's default run"
+	@echo "make study-evolution    evaluations to solve, fronts and scores beside baselines"
 	@echo "make study-codes        pictures of what encoders and readouts do"
 	@echo "make bench              set up .venv-bench with peers, time them and this project"
 	@echo "make bench-scaling      time by neurons, lanes, firing and workers"
@@ -52,7 +53,7 @@ lint: $(VENV)/installed
 
 ci: lint test
 
-study-cartpole study-degradation study-tasks study-codes: study-%: $(VENV)/installed
+study-cartpole study-degradation study-tasks study-codes study-evolution: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*
 
 $(BENCH_VENV)/installed: setup.cfg pyproject.toml

@@ -112,7 +112,7 @@ def read_checkpoint(path: Path) -> State:
 def final_front(config: Config, state: State) -> list[tuple[Individual, Individual, Network]]:
     """Choose the final front: who is best on starts and faults that nobody has met.
 
-    The feasible individuals of the last population are measured again, with the purpose
+    The feasible individuals of the last population and of the archive are measured again, with the purpose
     "validation", and those that no other dominates make the front: best score first, then
     resilience, then size. Where nobody was feasible, the front is chosen among the ten that
     came nearest. Held-out results play no part in it.
@@ -122,8 +122,8 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
     list of (Individual, Individual, Network)
         As trained, as validated, and the pruned network; at least one.
     """
-    nearest = sorted(state.population, key=lambda i: i.fitness.violation)[:10]
-    trained = distinct([i for i in state.population if i.feasible] or nearest)
+    nearest = sorted(state.found, key=lambda i: i.fitness.violation)[:10]
+    trained = distinct([i for i in state.found if i.feasible] or nearest)
     networks = [prune(decode(i.genome, config.space)) for i in trained]
     measured = config.validation()(networks)
     validated = individuals([i.genome for i in trained], measured, objective_specs(config))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evo import MUTATIONS, SearchSpace, Settings
+from evo import MUTATIONS, PROFILES, Refinement, SearchSpace, Settings
 from experiments.config import default_tables, parse_assignment, resolve
 from fitness import TASKS
 from neuro import ENCODERS, READOUTS, Box, Current, FlipFlop, InputError, WinnerTakesAll
@@ -16,6 +16,7 @@ from neuro.actions import describe_actions
 from neuro.faults import BitFlip, DeadSynapse, Gaussian
 
 TASK = TASKS["cartpole"]
+BUDGETS = ("evaluations", "steps", "seconds", "target", "stagnation")
 
 
 def set_(*assignments):
@@ -53,12 +54,13 @@ def test_every_task_has_defaults(task):
 
 def test_every_gene_range_can_be_set():
     tables = default_tables(TASK)
-    wiring = {"encoder", "readout", "outputs", "task", "symmetry"}
+    wiring = {"encoder", "readout", "outputs", "task", "symmetry", "hardware"}
     ranges = {f.name for f in fields(SearchSpace)} - wiring
     assert set(tables["space"]) == ranges | {"mirrored"}  # with the symmetry of the task
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
-    known = set(tables["evolution"]) | {"evaluations", "steps"}
-    assert known == {f.name for f in fields(Settings)}
+    known = set(tables["evolution"]) | set(BUDGETS)
+    assert known == {f.name for f in fields(Settings)} | {"hardware"}  # that of the search space
+    assert set(tables["evolution"]["refine"]) == {f.name for f in fields(Refinement)}
 
 
 def test_what_is_set_is_used():
@@ -86,6 +88,39 @@ def test_what_is_set_is_used():
     assert (held_out.purpose, held_out.starts, held_out.draws) == ("held-out", 6, 9)
     assert held_out.feasible < -1e6  # what fails on new starts is measured under faults as well
     assert (held_out.faults, held_out.aggregate) == (one.faults, one.aggregate)
+
+
+def test_every_setting_of_evolution_is_used():
+    """Each with a value of its own, none of them the default."""
+    space = {
+        "first_weight": 0.3, "first_bias": -0.2, "first_threshold": 1.5, "first_tau": 7.0,
+        "first_hidden": 3, "density": 0.9,
+    }  # fmt: skip
+    evolution = {
+        "population": 31, "generations": 7, "refresh": 2, "mate": 0.7, "join": 0.2, "young": 0.25,
+        "youth": 4, "archive": 9, "parents": "lexicase", "survivors": "nsga3", "evaluations": 501,
+        "steps": 5001, "seconds": 1.5, "target": 400.0, "stagnation": 6,
+    }  # fmt: skip
+    refine = {
+        "share": 0.4, "samples": 5, "step": 0.15, "floor": 0.01, "patience": 3, "restart": 0.1,
+        "contrast": 2.0, "neurons": True,
+    }  # fmt: skip
+    assert {*evolution, "rates", "refine"} == {f.name for f in fields(Settings)}
+    given = {f"space.{key}": value for key, value in space.items()}
+    given |= {f"evolution.{key}": value for key, value in evolution.items()}
+    given |= {f"evolution.refine.{key}": value for key, value in refine.items()}
+    config = resolve("cartpole", list(given.items()))
+    assert config.settings == Settings(refine=Refinement(**refine), **evolution)
+    for parts, default in ((evolution, Settings), (refine, Refinement), (space, SearchSpace)):
+        assert [key for key, value in parts.items() if value == getattr(default, key)] == []
+    assert {key: getattr(config.space, key) for key in space} == space
+
+
+def test_the_hardware_is_that_of_the_search_space():
+    assert resolve("cartpole").space.hardware == PROFILES["float"]
+    config = set_("evolution.hardware.fan_in=4", "evolution.hardware=risp-15")
+    assert config.space.hardware == replace(PROFILES["risp-15"], fan_in=4)
+    assert config.settings == resolve("cartpole").settings
 
 
 def test_later_settings_win():
@@ -129,6 +164,10 @@ ROUND_TRIPS = [
     ("resilience.model=bit-flip",),
     ("evolution.evaluations=500", "evolution.rates.perturb_tau=0.123456789012345678"),
     ("encoder.scale=[1e-9, 0.1, 3, 1e9]", 'objectives.names=["score"]'),
+    ("evolution.refine.share=0.3", "evolution.refine.neurons=true", "evolution.target=475"),
+    ("evolution.parents=lexicase", "evolution.survivors=nsga3", "evolution.seconds=0.1"),
+    ("evolution.hardware=int8",),
+    ("evolution.hardware.leaks=[inf, 0.0]", "space.first_weight=0.1"),
 ]
 
 
@@ -251,7 +290,12 @@ def test_episodes_of_a_draw():
 def test_budgets():
     config = set_("evolution.steps=1000", "evolution.evaluations=50")
     assert (config.settings.steps, config.settings.evaluations) == (1000, 50)
-    assert "steps" not in resolve("cartpole").tables["evolution"]
+    config = set_("evolution.seconds=60", "evolution.target=-1e3", "evolution.stagnation=9")
+    assert (config.settings.seconds, config.settings.target) == (60, -1000.0)
+    assert config.settings.stagnation == 9
+    default = resolve("cartpole")
+    assert not set(BUDGETS) & default.tables["evolution"].keys()
+    assert [getattr(default.settings, budget) for budget in BUDGETS] == [None] * 5
 
 
 def test_names_with_a_colon_may_be_tasks():
@@ -320,13 +364,41 @@ MISTAKES = [
     ("space.first_hidden=17", "space.hidden_limit: expected at least 34, those of a first network"),
     ("space.hidden_limit=1.5", "space.hidden_limit: expected a whole number"),
     ("space.density=2", "space.density: expected a number from 0 to 1, got 2"),
+    ("space.first_weight=3", "space.first_weight: expected a number from 0 to 2, got 3"),
+    ("space.first_bias=-3", "space.first_bias: expected a number from -2 to 2, got -3"),
+    ("space.first_threshold=5", "space.first_threshold: expected a number from 0.1 to 2, got 5"),
+    ("space.first_tau=0.5", "space.first_tau: expected a number from 1 to 100, got 0.5"),
+    ("space.hardware=int8", "unknown key in space: space.hardware"),
     ("evolution.population=1", "evolution.population: expected a whole number from 2"),
     ("evolution.population=ten", "evolution.population: expected a whole number"),
     ("evolution.generations=-1", "evolution.generations: expected a whole number from 0"),
     ("evolution.evaluations=0", "evolution.evaluations: expected a whole number from 1"),
     ("evolution.steps=0", "evolution.steps: expected a whole number from 1"),
     ("evolution.steps=1e6", "evolution.steps: expected a whole number from 1"),
+    ("evolution.seconds=0", "evolution.seconds: expected a number from 0.001 to 1e+09, got 0"),
+    ("evolution.target=inf", "evolution.target: expected a number from"),
+    ("evolution.target=high", "evolution.target: expected a number from"),
+    ("evolution.stagnation=0", "evolution.stagnation: expected a whole number from 1"),
     ("evolution.mate=1.1", "evolution.mate: expected a number from 0 to 1, got 1.1"),
+    ("evolution.young=-0.1", "evolution.young: expected a number from 0 to 1, got -0.1"),
+    ("evolution.youth=0", "evolution.youth: expected a whole number from 1"),
+    ("evolution.archive=-1", "evolution.archive: expected a whole number from 0 to 100000, got -1"),
+    ("evolution.parents=rank", "evolution.parents: expected one of tournament, lexicase, got rank"),
+    ("evolution.survivors=nsga4", "evolution.survivors: expected one of nsga2, nsga3, got nsga4"),
+    ("evolution.refine=0.5", "evolution.refine: expected a table, got 0.5"),
+    ("evolution.refine.shares=1", "unknown key in evolution.refine: shares; did you mean share?"),
+    ("evolution.refine.share=1.1", "evolution.refine.share: expected a number from 0 to 1, got"),
+    ("evolution.refine.samples=1", "evolution.refine.samples: expected a whole number from 2"),
+    ("evolution.refine.step=0", "evolution.refine.step: expected a number from 1e-09"),
+    ("evolution.refine.floor=-1", "evolution.refine.floor: expected a number from 0"),
+    ("evolution.refine.patience=0", "evolution.refine.patience: expected a whole number from 1"),
+    ("evolution.refine.restart=2", "evolution.refine.restart: expected a number from 0 to 1"),
+    ("evolution.refine.contrast=-1", "evolution.refine.contrast: expected a number from 0"),
+    ("evolution.refine.neurons=1", "evolution.refine.neurons: expected true or false, got 1"),
+    ("evolution.hardware=loihi", "evolution.hardware: expected one of float, int8"),
+    ("evolution.hardware=8", "evolution.hardware: expected one of float, int8"),
+    ("evolution.hardware.bits=8", "evolution.hardware: expected one of weight_bits, weight_low,"),
+    ("evolution.hardware.weight_bits=1", "evolution.hardware.weight_bits: expected a whole number"),
     ("evolution.rates=1", "evolution.rates: expected a table, got 1"),
     ("evolution.rates.add_synapse=-1", "evolution.rates.add_synapse: expected a number from 0"),
     ("evolution.rates.add_synapse=nan", "evolution.rates.add_synapse: expected a number from 0"),
@@ -460,7 +532,10 @@ paths = st.sampled_from(
     [
         *[f"{section}.{key}" for section, table in sections.items() for key in table],
         *[f"evolution.rates.{name}" for name in MUTATIONS],
-        "evolution.evaluations", "resilience.severity", "resilience.bits", "resilience.name",
+        *[f"evolution.refine.{key}" for key in sections["evolution"]["refine"]],
+        *[f"evolution.{budget}" for budget in BUDGETS],
+        "evolution.hardware.name", "evolution.hardware.weight_bits", "evolution.hardware.leaks",
+        "run.seed_networks", "resilience.severity", "resilience.bits", "resilience.name",
         "encoder.ticks", "encoder.x", "encoder.scale.x", "encoder.name.x", "readout.x", "run",
         "run.task.x", "", ".", "a.b.c.d.e",
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from experiments.loggers import add_argument
+
 EXAMPLE = "  tardigrade resume runs/first"
 
 
@@ -19,6 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="ADDRESS|local",
         help="let workers of Dask do the work; does not change the result (this process)",
     )
+    add_argument(parser)
 
 
 def run(options: Namespace) -> tuple[Any, str, int]:
@@ -28,13 +31,18 @@ def run(options: Namespace) -> tuple[Any, str, int]:
 
     from experiments.config import resolve
     from experiments.evolution import run_evolution
+    from experiments.loggers import find_loggers
     from experiments.run_directory import check_unchanged, read_checkpoint
     from fitness.distributed import scheduled
 
     path = Path(options.directory)
+    begin_logging = find_loggers(options.log)
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)
     check_unchanged(path, config)
     state = read_checkpoint(path)
     with scheduled(config.evaluator, options.scheduler) as evaluator:
-        return run_evolution(replace(config, evaluator=evaluator), path, options.typed, state)
+        return run_evolution(
+            replace(config, evaluator=evaluator), path, options.typed, state,
+            loggers=[begin(path) for begin in begin_logging],
+        )  # fmt: skip

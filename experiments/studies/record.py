@@ -28,8 +28,12 @@ def read_rows(name: str) -> list[dict[str, str]]:
 
 
 def complete(
-    name: str, keys: Sequence[Any], column: str, measure: Callable[[Any], dict[str, Any]],
-    *, processes: int = 1,
+    name: str,
+    keys: Sequence[Any],
+    column: str,
+    measure: Callable[[Any], dict[str, Any]],
+    *,
+    processes: int = 1,
 ) -> list[dict[str, Any]]:
     """Measure what is missing from a study's table, writing it after every row.
 

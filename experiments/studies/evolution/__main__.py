@@ -17,12 +17,9 @@ def main() -> None:
     """Measure what is missing of each part, seed by seed, and write the report."""
     for name in sys.argv[1:] or PARTS:
         part = PARTS[name]
-        runs = [f"{task}/{method}/{seed}" for seed in part.SEEDS for task, method in part.RUNS]
         processes = 1 if name == "control" else os.cpu_count() or 1
-        complete(f"evolution-{name}", runs, "run", part.measure, processes=processes)
-        write_origin(
-            f"evolution-{name}", f"make study-evolution ({name})", seeds=list(part.SEEDS)
-        )
+        complete(f"evolution-{name}", part.runs(), "run", part.measure, processes=processes)
+        write_origin(f"evolution-{name}", f"make study-evolution ({name})", seeds=list(part.SEEDS))
     print(write_report())
 
 

@@ -35,18 +35,24 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "tennlab-hard": {},
     "tennlab-hardest": {},
 })  # fmt: skip
-PUBLISHED: Mapping[str, tuple[float, str]] = MappingProxyType({
-    "mountain-car": (-100.85, "DQN"),
-    "mountain-car-continuous": (96.67, "ARS"),
-    "acrobot": (-69.1, "QR-DQN"),
-    "pendulum": (-151.3, "TQC"),
-    LUNAR: (272.1, "evolved tree"),
-    "tennlab-easy": (14_985.0, "EONS; 10 neurons + 7 synapses at 14,250"),
-    "tennlab-hard": (9_000.0, "EONS; 7 + 6"),
-    "tennlab-hardest": (6_000.0, "EONS; 11 + 16"),
-})
+PUBLISHED: Mapping[str, tuple[float, str]] = MappingProxyType(
+    {
+        "mountain-car": (-100.85, "DQN"),
+        "mountain-car-continuous": (96.67, "ARS"),
+        "acrobot": (-69.1, "QR-DQN"),
+        "pendulum": (-151.3, "TQC"),
+        LUNAR: (272.1, "evolved tree"),
+        "tennlab-easy": (14_985.0, "EONS; 10 neurons + 7 synapses at 14,250"),
+        "tennlab-hard": (9_000.0, "EONS; 7 + 6"),
+        "tennlab-hardest": (6_000.0, "EONS; 11 + 16"),
+    }
+)
 """RL Baselines3 Zoo for Gymnasium, one run each; Plank, Rizzo, White & Schuman 2025 for TENNLab."""
-RUNS = [(task, "tardigrade") for task in SETTINGS]
+
+
+def runs() -> list[str]:
+    """List the runs, seed by seed."""
+    return [f"{task}/tardigrade/{seed}" for seed in SEEDS for task in SETTINGS]
 
 
 def measure(run: str) -> dict[str, Any]:

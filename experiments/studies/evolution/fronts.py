@@ -45,7 +45,13 @@ METHODS: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({
     "with lexicase parents": {"evolution.parents": "lexicase"},
     "with NSGA-III": {"evolution.survivors": "nsga3"},
 })  # fmt: skip
-RUNS = [(task, method) for task in TASKS_COMPARED for method in METHODS]
+
+
+def runs() -> list[str]:
+    """List the runs, seed by seed."""
+    return [
+        f"{task}/{method}/{seed}" for seed in SEEDS for task in TASKS_COMPARED for method in METHODS
+    ]
 
 
 def measure(run: str) -> dict[str, Any]:

@@ -23,8 +23,12 @@ from fitness.generalisation import count_balanced, generalisation_starts
 from fitness.tasks.pole_balancing import TRIAL
 from neuro import Network, prune
 
-SEEDS = range(1, 51)
-BUDGET = MappingProxyType({"double-pole": 10_000, "double-pole-no-velocity": 20_000})
+SEEDS = range(101, 151)
+ABLATION_SEEDS = range(101, 121)
+TASKS_SOLVED = ("double-pole", "double-pole-no-velocity")
+BUDGET = 20_000
+"""Evaluations of a run; those of baselines and ablations end after `SHORT_BUDGET`."""
+SHORT_BUDGET = 5_000
 BALANCED = MappingProxyType({"double-pole": 0, "double-pole-no-velocity": 200})
 """Of 625 starts, to count as solved."""
 
@@ -40,12 +44,25 @@ VARIANTS: Mapping[str, Overrides] = MappingProxyType({
     "without restarts": {"evolution.refine.patience": 1_000_000},
     "without a step floor": {"evolution.refine.floor": 0.0},
     "without topology": {"evolution.refine.share": 1.0},
-    "without crossover": {"evolution.mate": 0.0},
+    "without contrasts": {"evolution.refine.contrast": 0.0},
 })  # fmt: skip
 """What each variant changes in the task's default configuration."""
-RUNS = [
-    *((task, method) for task in BUDGET for method in (*VARIANTS, *BASELINES)),
-]
+OURS = "tardigrade"
+
+
+def runs() -> list[str]:
+    """List the runs: ours first, then the others seed by seed."""
+    found = [f"{task}/{OURS}/{seed}" for seed in SEEDS for task in TASKS_SOLVED]
+    for seed in SEEDS:
+        ablations = [name for name in VARIANTS if name != OURS and seed in ABLATION_SEEDS]
+        for task in TASKS_SOLVED:
+            found += [f"{task}/{method}/{seed}" for method in (*BASELINES, *ablations)]
+    return found
+
+
+def budget(method: str) -> int:
+    """Evaluations after which a run has failed."""
+    return BUDGET if method == OURS else SHORT_BUDGET
 
 
 def measure(run: str) -> dict[str, Any]:
@@ -65,7 +82,7 @@ def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
         **VARIANTS[method],
         "run.seed": seed,
         "run.workers": 1,
-        "evolution.evaluations": BUDGET[name],
+        "evolution.evaluations": budget(method),
         "evolution.generations": 1_000_000,
         "resilience.draws": 0,  # the question is when a network balances, with or without faults
     }
@@ -117,7 +134,7 @@ def _baseline(name: str, method: str, seed: int) -> dict[str, Any]:
             return False
         return _balanced(controller, task) >= BALANCED[name]
 
-    attempt = BASELINES[method](task, seed, evaluations=BUDGET[name], solved=solved)
+    attempt = BASELINES[method](task, seed, evaluations=budget(method), solved=solved)
     return {
         "solved": attempt.solved,
         "evaluations": attempt.evaluations,

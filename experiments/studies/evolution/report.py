@@ -35,7 +35,7 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def _poles(rows: Rows) -> str:
     """Evaluations until solved; a run that failed counts with its whole budget."""
     text = ["## Evaluations until solved\n"]
-    for task in poles.BUDGET:
+    for task in poles.TASKS_SOLVED:
         mine = _by_method([r for r in rows if r["task"] == task])
         if not mine:
             continue
@@ -128,7 +128,8 @@ def _control(rows: Rows) -> str:
 
 
 def _by_method(rows: Rows) -> dict[str, Rows]:
-    return {n: [r for r in rows if r["method"] == n] for n in dict.fromkeys(r["method"] for r in rows)}
+    names = dict.fromkeys(r["method"] for r in rows)
+    return {name: [r for r in rows if r["method"] == name] for name in names}
 
 
 def _evaluations(rows: Rows) -> list[float]:
@@ -153,17 +154,17 @@ def _draw_poles(rows: Rows) -> None:
     from experiments import plots
 
     figure = plots.new_figure(11, 4)
-    axes = figure.subplots(1, len(poles.BUDGET))
-    for axis, (task, budget) in zip(axes, poles.BUDGET.items(), strict=True):
+    axes = figure.subplots(1, len(poles.TASKS_SOLVED))
+    for axis, task in zip(axes, poles.TASKS_SOLVED, strict=True):
         for name, runs in _by_method([r for r in rows if r["task"] == task]).items():
             solved = sorted(float(r["evaluations"]) for r in runs if r["solved"] == "True")
             share = [(i + 1) / len(runs) for i in range(len(solved))]
             ours = name == "tardigrade"
             axis.step(
-                [1, *solved, budget], [0, *share, share[-1] if share else 0], where="post",
+                [1, *solved, poles.budget(name)], [0, *share, share[-1] if share else 0], where="post",
                 label=name, linewidth=2.5 if ours else 1.2, color="black" if ours else None,
             )  # fmt: skip
-        axis.set(xscale="log", xlim=(10, budget), ylim=(0, 1.02), title=task,
+        axis.set(xscale="log", xlim=(10, poles.BUDGET), ylim=(0, 1.02), title=task,
                  xlabel="evaluations", ylabel="share of the runs that solved it")  # fmt: skip
         axis.grid(alpha=0.3)
     axes[-1].legend(fontsize=7, loc="upper left")
