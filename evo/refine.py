@@ -124,9 +124,7 @@ def shared_utilities(
     return utility
 
 
-def genes_of(
-    genome: Genome, space: SearchSpace, settings: Refinement, /
-) -> NDArray[np.float64]:
+def genes_of(genome: Genome, space: SearchSpace, settings: Refinement, /) -> NDArray[np.float64]:
     """Genes as one vector: weights, then thresholds and logarithms of time constants.
 
     Weights of a neuron onto several traces of a value are told as their `contrast`.

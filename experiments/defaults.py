@@ -47,24 +47,25 @@ ENVIRONMENT: Settings = MappingProxyType({
 })  # fmt: skip
 
 # One start, episodes of up to 100,000 decisions: few draws of faults, and steps are the budget.
-# First networks are two neurons that would fire slowly by themselves and hardly react: from there
-# refinement finds its way, from random weights it rarely does.
+# First networks are neurons that fire at half of their rate by themselves and hardly react: from
+# there refinement finds its way, from random weights it rarely does.
 _POLES: Settings = MappingProxyType({
     "encoder.ticks": 20,
     "readout.gain": 0.1,
     "space.mirrored": True,
     "space.density": 1.0,
     "space.v_min": -3.0,
-    "space.first_weight": 0.2,
-    "space.first_bias": 0.25,
+    "space.reset": "subtract",
+    "space.first_weight": 0.1,
+    "space.first_bias": 0.5,
     "space.first_threshold": 1.0,
-    "space.first_tau": 5.0,
-    "evolution.population": 10,
+    "space.first_tau": 100.0,
+    "evolution.population": 12,
     "evolution.generations": 10_000,
     "evolution.steps": 40_000_000,
     "evolution.refresh": 0,
     "evolution.archive": 100,
-    "evolution.refine.share": 0.9,
+    "evolution.refine.share": 0.92,
     "evolution.refine.restart": 0.9,
     "resilience.severity": 0.1,
     "resilience.draws": 4,
@@ -109,12 +110,12 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
         "readout.name": "potential",
         "readout.traces": [20.0, 100.0],
         "readout.gain": 0.05,
-        "space.reset": "subtract",
         "space.weight_limit": 8.0,
         "space.delay_limit": 1,
         "space.first_hidden": 1,
-        "space.first_tau": 100.0,
-        "space.first_bias": 0.5,
+        "space.first_weight": 0.2,
+        "evolution.population": 10,
+        "evolution.refine.share": 0.9,
         "evolution.refine.patience": 20,
         "evolution.refine.contrast": 4.0,
     },

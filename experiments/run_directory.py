@@ -112,9 +112,9 @@ def read_checkpoint(path: Path) -> State:
 def final_front(config: Config, state: State) -> list[tuple[Individual, Individual, Network]]:
     """Choose the final front: who is best on starts and faults that nobody has met.
 
-    The feasible individuals of the last population and of the archive are measured again, with the purpose
-    "validation", and those that no other dominates make the front: best score first, then
-    resilience, then size. Where nobody was feasible, the front is chosen among the ten that
+    The feasible individuals of the last population and of the archive are measured again, with
+    the purpose "validation", and those that no other dominates make the front: best score first,
+    then resilience, then size. Where nobody was feasible, the front is chosen among the ten that
     came nearest. Held-out results play no part in it.
 
     Returns

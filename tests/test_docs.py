@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from evo import MUTATIONS
+from evo import MUTATIONS, PROFILES, HardwareProfile
+from evo.history import OPERATORS, PARTS
+from evo.selection import PARENTS, SURVIVORS
 from experiments.cli import COMMANDS, EXAMPLES, build_parser
 from experiments.config import _OPTIONAL as OPTIONAL
 from experiments.config import default_tables, parse_assignment, resolve
@@ -194,8 +196,9 @@ def test_every_setting_is_documented_with_its_default():
     text = (ROOT / "docs" / "configuration.md").read_text()
     sections = dict(re.findall(r"^##+ \[([\w.]+)\]\n(.*?)(?=^##+ |\Z)", text, re.M | re.S))
     tables = default_tables(TASKS["cartpole"])
-    rates = tables["evolution"].pop("rates")
-    for section, table in {**tables, "evolution.rates": rates}.items():
+    inner = {name: tables["evolution"].pop(name) for name in ("rates", "refine")}
+    tables |= {f"evolution.{name}": table for name, table in inner.items()}
+    for section, table in tables.items():
         rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", sections[section], re.MULTILINE))
         missing = table.keys() - rows.keys()
         assert not missing, f"[{section}] {missing}"
@@ -223,11 +226,41 @@ def settings_of(section):
     return re.search(rf"^## \[{section}\]\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)[1]
 
 
+def test_every_scheme_of_selection_is_documented():
+    assert [
+        name for name in (*PARENTS, *SURVIVORS) if f'"{name}"' not in settings_of("evolution")
+    ] == []
+
+
+def test_every_column_of_the_history_is_documented():
+    text = (ROOT / "docs" / "run-directory.md").read_text()
+    told = re.search(r"^## history.csv\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)[1]
+    made = [name for name in OPERATORS if name not in MUTATIONS]  # those stand in the settings
+    assert [name for name in made if f"`{name}`" not in told] == []
+    assert [part for part in PARTS if f"`seconds_{part}`" not in told] == []
+
+
+def test_every_module_has_its_place():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    folders = ("neuro", "fitness", "evo", "evo/selection", "experiments")
+    names = {file.name for folder in folders for file in (ROOT / folder).glob("[a-z]*.py")}
+    assert len(names) > 50
+    assert [name for name in sorted(names) if name not in text] == []
+
+
 @pytest.mark.parametrize("section", ["encoder", "readout"])
 def test_every_parameter_is_documented(section):
     parts = {"encoder": ENCODERS, "readout": READOUTS}[section].values()
     names = {f.name for part in parts for f in dataclasses.fields(part)}
     assert [name for name in sorted(names) if f"`{name}`" not in settings_of(section)] == []
+
+
+def test_every_hardware_restriction_is_documented():
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    table = re.search(r"^### \[evolution.hardware\]\n(.*?)(?=^## )", text, re.M | re.S)[1]
+    assert [f.name for f in dataclasses.fields(HardwareProfile) if f"`{f.name}`" not in table] == []
+    known = (ROOT / "docs" / "hardware.md").read_text()
+    assert [name for name in PROFILES if f"\n| `{name}` |" not in known] == []
 
 
 def test_optional_settings_are_documented():

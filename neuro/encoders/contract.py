@@ -80,6 +80,7 @@ class ScaledEncoder(Encoder):
 
     scale: tuple[float, ...]
     center: tuple[float, ...]
+
     @property
     def observations(self) -> int:
         return len(self.scale)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neuro.actions import Actions
 from neuro.jit import READ_OUT, KernelFunction, kernel_function
-from neuro.readouts.contract import Readout, integrators, as_choices
+from neuro.readouts.contract import Readout, as_choices, integrators
 from neuro.specs import real, settle, whole
 from neuro.symmetry import Mirror, Symmetry
 

@@ -1,4 +1,4 @@
-"""Run the study of evolution: ``python -m experiments.studies.evolution [poles|fronts|control]``."""
+"""Run the study of evolution; ``python -m experiments.studies.evolution poles`` one part of it."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from experiments.run_directory import final_front, objective_specs
 from fitness import TASKS
 
 SEEDS = range(1, 21)
-TASKS_COMPARED = ("cartpole", "mountain-car", "acrobot", "pendulum")
-EVALUATIONS = 3000
+TASKS_COMPARED = ("cartpole", "mountain-car", "acrobot", "tennlab-easy")
+EVALUATIONS = 2000
 METHODS: Mapping[str, Mapping[str, Any] | None] = MappingProxyType({
     "tardigrade": {},
     # Without anything that came after the first release.

@@ -161,7 +161,8 @@ def _draw_poles(rows: Rows) -> None:
             share = [(i + 1) / len(runs) for i in range(len(solved))]
             ours = name == "tardigrade"
             axis.step(
-                [1, *solved, poles.budget(name)], [0, *share, share[-1] if share else 0], where="post",
+                [1, *solved, poles.budget(name)], [0, *share, share[-1] if share else 0],
+                where="post",
                 label=name, linewidth=2.5 if ours else 1.2, color="black" if ours else None,
             )  # fmt: skip
         axis.set(xscale="log", xlim=(10, poles.BUDGET), ylim=(0, 1.02), title=task,
