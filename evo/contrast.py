@@ -63,7 +63,7 @@ def _mapped(
         return values
     change = matrix(traces, scale)
     if inverse:
-        change = np.linalg.inv(change)
+        change = np.linalg.inv(change).astype(np.float64)
     pairs = zip(genome.pre.tolist(), genome.post.tolist(), strict=True)
     place = {pair: e for e, pair in enumerate(pairs)}
     groups = space.output_keys.reshape(-1, len(traces)).tolist()

@@ -15,10 +15,13 @@ from evo.individual import Individual
 from evo.operators import MUTATIONS
 from evo.state import State
 
-OPERATORS = ("first", "seed", "restart", "refine", "mate", *MUTATIONS, "mutate")
-"""What makes children; "mutate" stands for a mutation of the user's own."""
 PARTS = ("vary", "evaluate", "select")
 """What a generation's time goes into."""
+
+
+def operator_names() -> tuple[str, ...]:
+    """Names of what makes children; "mutate" is a whole function of the user's own."""
+    return ("first", "seed", "restart", "refine", "mate", *MUTATIONS, "mutate")
 
 
 class Stopwatch:
@@ -87,6 +90,6 @@ def describe_generation(
         tried.update(names)
         if newcomer.number in living:
             kept.update(names)
-    for name in OPERATORS:
+    for name in operator_names():
         record[f"tried_{name}"], record[f"kept_{name}"] = tried[name], kept[name]
     return record

@@ -25,7 +25,7 @@ from evo import (
     selection,
 )
 from evo.checkpoint import FORMAT, VERSION
-from evo.history import OPERATORS
+from evo.history import operator_names
 from fitness import OBJECTIVES, TASKS, Batch, Evaluator
 from neuro import Current, FlipFlop, InputError, Network, WinnerTakesAll, same_network
 
@@ -275,7 +275,7 @@ def test_history_has_its_columns():
         assert list(record) == [
             "generation", "evaluations", "env_steps", "feasible", "least_violation", *names,
             "front_size", "hypervolume", "structures",
-            *(f"{what}_{name}" for name in OPERATORS for what in ("tried", "kept")),
+            *(f"{what}_{name}" for name in operator_names() for what in ("tried", "kept")),
         ]  # fmt: skip
         assert record["generation"] == number
         assert record["evaluations"] == 8 * (number + 1)
