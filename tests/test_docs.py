@@ -235,7 +235,9 @@ def test_every_scheme_of_selection_is_documented():
 def test_every_column_of_the_history_is_documented():
     text = (ROOT / "docs" / "run-directory.md").read_text()
     told = re.search(r"^## history.csv\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)[1]
-    made = [name for name in operator_names() if name not in MUTATIONS]  # those stand in the settings
+    made = [
+        name for name in operator_names() if name not in MUTATIONS
+    ]  # those stand in the settings
     assert [name for name in made if f"`{name}`" not in told] == []
     assert [part for part in PARTS if f"`seconds_{part}`" not in told] == []
 

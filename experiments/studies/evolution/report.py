@@ -168,7 +168,7 @@ def _draw_poles(rows: Rows) -> None:
         axis.set(xscale="log", xlim=(10, poles.BUDGET), ylim=(0, 1.02), title=task,
                  xlabel="evaluations", ylabel="share of the runs that solved it")  # fmt: skip
         axis.grid(alpha=0.3)
-    axes[-1].legend(fontsize=7, loc="upper left")
+    max(axes, key=lambda axis: len(axis.lines)).legend(fontsize=7, loc="upper left")
     plots.save_figure(figure, RESULTS / "evolution-poles.png")
 
 

@@ -1,0 +1,78 @@
+"""The study of evolution: its runs, its criterion and its report."""
+
+import csv
+
+import pytest
+
+from experiments.studies.evolution import control, fronts, poles, report
+from experiments.studies.evolution.report import write_report
+from experiments.tables import write_csv
+
+
+def test_a_run_balances_two_poles_and_can_be_repeated():
+    row = poles.measure("double-pole/tardigrade/104")
+    assert row["solved"]
+    assert row["evaluations"] < 1000
+    assert row["evaluations"] % 12 == 0  # whole generations
+    assert row["neurons"] == 2
+    again = poles.measure("double-pole/tardigrade/104")
+    assert {**again, "seconds": 0} == {**row, "seconds": 0}
+
+
+def test_without_velocities_the_other_starts_count():
+    row = poles.measure("double-pole-no-velocity/tardigrade/101")
+    assert row["solved"]
+    assert row["balanced"] >= 200
+
+
+def test_baselines_are_measured_by_the_same_criterion(monkeypatch):
+    monkeypatch.setattr(poles, "SHORT_BUDGET", 20)
+    for method in ("random-guessing", "snes-fixed", "neat-python", "linear-policy"):
+        row = poles.measure(f"double-pole/{method}/101")
+        assert not row["solved"]
+        assert row["evaluations"] == 20
+
+
+@pytest.mark.parametrize("method", list(fronts.METHODS))
+def test_every_method_gives_a_front(method, monkeypatch):
+    monkeypatch.setattr(fronts, "EVALUATIONS", 200)
+    row = fronts.measure(f"cartpole/{method}/1")
+    assert 0.0 <= row["hypervolume"] <= 1.0
+    assert row["front"] >= 1
+    assert 0.0 < row["best_score"] <= 500.0
+
+
+def test_runs_are_named_once():
+    for part in (poles, fronts, control):
+        runs = part.runs()
+        assert len(runs) == len(set(runs))
+    assert sum(run.startswith("double-pole/tardigrade/") for run in poles.runs()) == 50
+
+
+def test_the_report_counts_failures(tmp_path, monkeypatch):
+    from experiments.studies import record
+
+    for module in (report, record):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    row = {
+        "task": "double-pole", "env_steps": 10, "balanced": "", "neurons": "", "synapses": "",
+        "seconds": 1.0,
+    }  # fmt: skip
+    rows = [
+        {**row, "method": method, "seed": seed, "solved": seed < 3, "evaluations": 100 * seed}
+        for method in ("tardigrade", "random-guessing")
+        for seed in (1, 2, 3)
+    ]
+    for number, each in enumerate(rows):
+        each["balanced"] = 300 if each["solved"] else ""
+        each["run"] = number
+    write_csv(tmp_path / "evolution-poles.csv", rows, list(rows[0]))
+    text = write_report()
+    assert "| tardigrade | 2 of 3 | 200 | 200 | 100 to 300 | 10 | 300 (300) |" in text
+    assert "| random-guessing | 2 of 3 |" in text
+    assert "0.50, p = 1 |" in text
+    assert (tmp_path / "evolution-poles.png").stat().st_size > 1000
+    with (tmp_path / "evolution.md").open() as file:
+        assert file.read() == text
+    with (tmp_path / "evolution-poles.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
