@@ -114,11 +114,12 @@ class Breeder:
         return children
 
     def _begin(self, state: State, rng: Generator) -> Strategy:
-        """Begin a strategy: at a good parent, or as long as nobody is feasible anywhere new."""
+        """Begin a strategy: at a good parent, or, where there is no progress, anywhere new."""
         refinement = self.settings.refine
         emphasis = rng.dirichlet(np.ones(self.objectives))
         chosen: Individual | None = None
-        if any(i.feasible for i in state.population):
+        moving = state.idle < refinement.patience
+        if moving and any(i.feasible for i in state.population):
             chosen = self.toolbox.select_parent(state.population, rng)
         elif rng.random() >= refinement.restart or not state.refined:
             new = [i for i in state.population if i.structure not in state.refined]

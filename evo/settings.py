@@ -31,8 +31,9 @@ class Refinement:
     patience : int
         Generations without improvement after which a strategy ends and another begins.
     restart : float
-        As long as nobody is feasible: probability that a new strategy begins at a new random
-        network, and not at the best structure that was not refined yet.
+        As long as nobody is feasible, and when nothing has progressed for `patience` generations:
+        probability that a new strategy begins at a new random network, and not at the best
+        structure that was not refined yet.
     contrast : float
         Where a value is read from several traces, how much larger steps are in the differences
         of weights onto them than in their sum; see `evo.contrast`. 0 to step in each weight.

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from evo import State, decode, evolve
+import numpy as np
+
+from evo import evolve
 from experiments.baselines import BASELINES, Controller
-from experiments.config import Config, resolve
+from experiments.config import resolve
 from experiments.run_directory import objective_specs
-from fitness import TASKS, Task
+from fitness import TASKS, Batch, Task
 from fitness.generalisation import count_balanced, generalisation_starts
 from fitness.tasks.pole_balancing import TRIAL
 from neuro import Network, prune
@@ -89,14 +91,20 @@ def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
     config = resolve(name, list(changes.items()))
     settings = dataclasses.replace(config.settings, steps=None)
     found: list[tuple[Network, int]] = []
-    tested: set[int] = set()
 
-    def look(state: State) -> None:
-        found.extend(_solvers(state, config, tested))
+    def evaluate(networks: Sequence[Network]) -> Batch:
+        """Test what balances at once: survival would ask for more than that."""
+        batch = config.evaluator(networks)
+        for i in np.flatnonzero(batch.violation == 0.0):
+            network = prune(networks[i])
+            balanced = 0 if found else count_balanced(network, config.task)
+            if not found and balanced >= BALANCED[name]:
+                found.append((network, balanced))
+        return batch
 
     result = evolve(
-        config.evaluator, config.space, objective_specs(config), settings, seed=seed,
-        callback=look, should_stop=lambda: bool(found),
+        evaluate, config.space, objective_specs(config), settings, seed=seed,
+        should_stop=lambda: bool(found),
     )  # fmt: skip
     row: dict[str, Any] = {
         "solved": bool(found),
@@ -111,19 +119,6 @@ def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
         synapses = len(network.synapses) + len(network.input_synapses)
         row |= {"balanced": balanced, "neurons": len(network.neurons), "synapses": synapses}
     return row
-
-
-def _solvers(state: State, config: Config, tested: set[int]) -> list[tuple[Network, int]]:
-    """Test the feasible individuals that were not tested yet."""
-    solvers = []
-    for individual in state.found:
-        if individual.feasible and individual.number not in tested:
-            tested.add(individual.number)
-            network = prune(decode(individual.genome, config.space))
-            balanced = count_balanced(network, config.task)
-            if balanced >= BALANCED[config.task.name]:
-                solvers.append((network, balanced))
-    return solvers
 
 
 def _baseline(name: str, method: str, seed: int) -> dict[str, Any]:
