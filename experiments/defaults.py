@@ -72,6 +72,22 @@ _POLES: Settings = MappingProxyType({
     "validation.draws": 8,
     "report.draws": 20,
 })  # fmt: skip
+_POLES_NO_VELOCITY: Settings = MappingProxyType({
+    **_POLES,
+    # Speeds are told by a fast and a slow trace of what neurons that hardly leak sum up.
+    "encoder.ticks": 50,
+    "readout.name": "potential",
+    "readout.traces": [20.0, 100.0],
+    "readout.gain": 0.05,
+    "space.weight_limit": 8.0,
+    "space.delay_limit": 1,
+    "space.first_hidden": 1,
+    "space.first_weight": 0.2,
+    "evolution.population": 10,
+    "evolution.refine.share": 0.9,
+    "evolution.refine.patience": 20,
+    "evolution.refine.contrast": 4.0,
+})  # fmt: skip
 _TENNLAB: Settings = MappingProxyType({
     "space.mirrored": True,
     "evolution.generations": 1000,
@@ -101,24 +117,9 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
         "evolution.generations": 100,
     },
     "single-pole": {**_POLES, "evolution.steps": 20_000_000},
-    "single-pole-no-velocity": {**_POLES, "evolution.steps": 20_000_000},
+    "single-pole-no-velocity": {**_POLES_NO_VELOCITY, "evolution.steps": 20_000_000},
     "double-pole": _POLES,
-    "double-pole-no-velocity": {
-        **_POLES,
-        # Speeds are told by a fast and a slow trace of what neurons that hardly leak sum up.
-        "encoder.ticks": 50,
-        "readout.name": "potential",
-        "readout.traces": [20.0, 100.0],
-        "readout.gain": 0.05,
-        "space.weight_limit": 8.0,
-        "space.delay_limit": 1,
-        "space.first_hidden": 1,
-        "space.first_weight": 0.2,
-        "evolution.population": 10,
-        "evolution.refine.share": 0.9,
-        "evolution.refine.patience": 20,
-        "evolution.refine.contrast": 4.0,
-    },
+    "double-pole-no-velocity": _POLES_NO_VELOCITY,
     "tennlab-easy": _TENNLAB,
     "tennlab-medium": _TENNLAB,
     # Speeds have to be told from small differences, which a current keeps and spikes round away.
