@@ -99,6 +99,12 @@ def split_key(pre: np.uint64, post: np.uint64, genome: Genome) -> np.uint64:
         count += 1
 
 
+def tunable(genome: Genome, space: SearchSpace, /) -> NDArray[np.int64]:
+    """Indices of the neurons whose time constants and thresholds are genes that count."""
+    own = space.own[space.own < len(space.input_keys)] if space.silent else space.own
+    return np.concatenate([own, np.arange(space.fixed, len(genome.key), dtype=np.int64)])
+
+
 def decode(genome: Genome, space: SearchSpace, /) -> Network:
     """Build the network that a genome describes (genotype to phenotype).
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from evo.genome import Genome, split_key
+from evo.genome import Genome, split_key, tunable
 from evo.mirror import twin_keys
 from evo.space import SearchSpace
 from neuro.hashing import hash_text, hash_words
@@ -319,12 +319,8 @@ def _matches(
 
 def _spiking(genome: Genome, space: SearchSpace, rng: Generator) -> int | None:
     """Pick a neuron whose time constant and threshold are genes that count, if there is one."""
-    own = space.own[space.own < len(space.input_keys)] if space.silent else space.own
-    count = len(own) + len(genome.key) - space.fixed
-    if count == 0:
-        return None
-    j = int(rng.integers(count))
-    return int(own[j]) if j < len(own) else j - len(own) + space.fixed
+    neurons = tunable(genome, space)
+    return int(neurons[rng.integers(len(neurons))]) if len(neurons) else None
 
 
 def _random_tau(space: SearchSpace, rng: Generator, count: int) -> NDArray[np.float64]:

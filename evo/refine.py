@@ -16,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from evo.contrast import from_contrast, to_contrast
-from evo.genome import Genome
+from evo.genome import Genome, tunable
 from evo.settings import Refinement
 from evo.space import SearchSpace
 from neuro.hashing import hash_words
@@ -132,7 +132,7 @@ def genes_of(genome: Genome, space: SearchSpace, settings: Refinement, /) -> NDA
     weight = to_contrast(genome, space, settings.contrast, genome.weight)
     if not settings.neurons:
         return weight
-    own = _neurons(genome, space)
+    own = tunable(genome, space)
     tau = np.clip(genome.tau_mem[own], space.tau_low, space.tau_high)
     return np.concatenate([weight, genome.v_threshold[own], np.log(tau)])
 
@@ -145,7 +145,7 @@ def with_genes(
     weight = from_contrast(genome, space, settings.contrast, genes[:count])
     changed = replace(genome, weight=np.clip(weight, space.weights.low, space.weights.high))
     if settings.neurons:
-        own = _neurons(genome, space)
+        own = tunable(genome, space)
         threshold, tau = genome.v_threshold.copy(), genome.tau_mem.copy()
         low, high = space.thresholds.low, space.thresholds.high
         threshold[own] = np.clip(genes[count : count + len(own)], low, high)
@@ -163,10 +163,3 @@ def structure(genome: Genome, /) -> int:
     places = np.arange(len(words), dtype=np.uint64)
     mixed = hash_words(places, words)
     return int(hash_words(np.bitwise_xor.reduce(mixed), len(genome.key), len(genome.pre)))
-
-
-def _neurons(genome: Genome, space: SearchSpace) -> NDArray[np.int64]:
-    """Indices of the neurons whose thresholds and time constants count."""
-    own = space.own[space.own < len(space.input_keys)] if space.silent else space.own
-    hidden = np.arange(space.fixed, len(genome.key), dtype=np.int64)
-    return np.concatenate([own, hidden])
