@@ -52,7 +52,7 @@ class Individual:
     structure : int
         Hash of which neurons and synapses it has.
     young_since : int
-        Generation in which its structure, or the one it comes closest from, was new.
+        Generation in which its structure was new to the living.
     cases : ndarray of float64, shape (k,), or None
         Score from each start and under each fault draw, where the evaluator tells. Greater is
         better; NaN is a case not met.

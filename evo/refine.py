@@ -90,16 +90,24 @@ def learn(
         strategy.idle += 1
         return
     utility = shared_utilities(violation, loss)
-    rate = 0.5 * (3.0 + np.log(count)) / (5.0 * np.sqrt(count))
-    strategy.mean = strategy.mean + strategy.sigma * (utility @ z)
-    grown = strategy.sigma * np.exp(rate * (utility @ (z * z - 1.0)))
-    strategy.sigma = np.maximum(grown, settings.floor)
+    strategy.mean, strategy.sigma = moved(strategy.mean, strategy.sigma, z, utility, settings.floor)
     first = np.lexsort((loss, violation))[0]
     found = float(violation[first]), float(loss[first])
     if found < strategy.best:
         strategy.best, strategy.idle = found, 0
     else:
         strategy.idle += 1
+
+
+def moved(
+    mean: NDArray[np.float64], sigma: NDArray[np.float64], z: NDArray[np.float64],
+    utility: NDArray[np.float64], floor: float, /,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return mean and step sizes after samples `z` (k, n) of the given utilities (k,)."""
+    count = len(mean)
+    rate = 0.5 * (3.0 + np.log(count)) / (5.0 * np.sqrt(count))
+    grown = sigma * np.exp(rate * (utility @ (z * z - 1.0)))
+    return mean + sigma * (utility @ z), np.maximum(grown, floor)
 
 
 def shared_utilities(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from evo.refine import moved, shared_utilities
 from neuro.specs import real, whole
 
 
@@ -57,13 +58,7 @@ def utilities(scores: ArrayLike, /) -> NDArray[np.float64]:
     array([-0.25,  0.25,  0.25, -0.25])
     """
     scores = np.asarray(scores, dtype=np.float64)
-    count = len(scores)
-    worth = np.maximum(0.0, np.log(count / 2 + 1) - np.log(np.arange(1, count + 1)))
-    given = np.empty(count)
-    given[np.argsort(-scores, kind="stable")] = worth / worth.sum() - 1.0 / count
-    _, group = np.unique(scores, return_inverse=True)
-    shared: NDArray[np.float64] = (np.bincount(group, given) / np.bincount(group))[group]
-    return shared
+    return shared_utilities(np.zeros(len(scores)), -scores)
 
 
 def climb(
@@ -98,16 +93,12 @@ def climb(
     """
     d = len(mean)
     count = settings.population or 4 + int(3 * np.log(d))
-    rate = (3 + np.log(d)) / (5 * np.sqrt(d))
     step = np.full(d, settings.step)
     best, stalled = -np.inf, 0
     while stalled < settings.patience:
         noise = rng.standard_normal((count, d))
         scores = [evaluate(mean + step * row) for row in noise]
-        utility = utilities(scores)
-        mean = mean + step * (utility @ noise)
-        step = step * np.exp(0.5 * rate * (utility @ (noise**2 - 1.0)))
-        step = np.maximum(step, settings.floor)
+        mean, step = moved(mean, step, noise, utilities(scores), settings.floor)
         stalled = 0 if max(scores) > best else stalled + 1
         best = max(best, *scores)
     return mean, step
