@@ -24,7 +24,7 @@ from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
 from fitness.objectives import parse_aggregate
 from neuro import ENCODERS, READOUTS
 from neuro.errors import InputError, wrong
-from neuro.faults import MODELS, Fault
+from neuro.faults import MODELS, Fault, FaultSite, parse_fault, parse_time
 from neuro.files import read_text
 from neuro.specs import flag, from_table, lookup, to_table, whole
 
@@ -77,13 +77,14 @@ def default_tables(task: Task) -> Tables:
 _OPTIONAL = {
     "evolution": ("evaluations", "steps", "seconds", "target", "stagnation"),
     "run": ("data", "seed_networks"),
+    "resilience": ("site", "group", "time"),
 }
 # Sections whose keys depend on the part that one of them names, and the keys that stay when
 # another part is named: an encoder's scale, for instance, is a fact of the task.
 _PARTS = {
     "encoder": ("name", ("scale", "center")),
     "readout": ("name", ()),
-    "resilience": ("model", ("draws", "episodes", "aggregate")),
+    "resilience": ("model", ("draws", "episodes", "aggregate", "site", "group", "time")),
 }
 
 
@@ -317,28 +318,52 @@ def _build(tables: Tables) -> Config:
         raise wrong("objectives.names", "a list of distinct objectives", names)
     objectives = tuple(lookup(OBJECTIVES, n, f"objectives.names[{i}]") for i, n in enumerate(names))
     faults = tables["resilience"]
-    faults.setdefault("severity", lookup(MODELS, faults["model"], "resilience.model").typical)
-    known = ("model", "severity", "draws", "episodes", "aggregate")
-    parameters = {k: v for k, v in faults.items() if k not in known}
-    model = from_table(MODELS, {**parameters, "name": faults["model"]}, "resilience")
-    if "name" in parameters:
-        unknown = f"resilience.name: unknown parameter of {faults['model']}"
-        raise InputError(f"{unknown}; did you mean resilience.model?")
-    faults |= {k: v for k, v in to_table(model).items() if k != "name"}
+    struck = _faults(faults)
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
     whole(faults["episodes"], "resilience.episodes", 1, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
     for section in ("validation", "report"):
         whole(tables[section]["episodes"], f"{section}.episodes", 1, 1_000_000)
         whole(tables[section]["draws"], f"{section}.draws", 0, 1_000_000)
-    fault = _section("resilience", lambda: Fault(model, faults["severity"]))
     evaluator = _section("objectives", lambda: Evaluator(
         task, seed, starts=tables["objectives"]["starts"], draws=faults["draws"],
         each=faults["episodes"],
-        faults=(fault,), aggregate=faults["aggregate"], feasible=tables["objectives"]["feasible"],
+        faults=struck, mixture=len(struck) > 1, aggregate=faults["aggregate"],
+        feasible=tables["objectives"]["feasible"],
         objectives=objectives, workers=workers,
     ))  # fmt: skip
     return Config(tables, task, space, settings, evaluator, objectives)
+
+
+def _faults(table: dict[str, Any]) -> tuple[Fault, ...]:
+    """Make the faults of the section that they are resolved in: one, or several as a mixture."""
+    known = ("model", "severity", "draws", "episodes", "aggregate", "site", "group", "time")
+    parameters = {k: v for k, v in table.items() if k not in known}
+    site = _section("resilience", lambda: FaultSite(
+        table.get("site", "all"), group=table.get("group", "site")
+    ))  # fmt: skip
+    time = table.get("time")
+    if time is not None:
+        time = _section("resilience", lambda: parse_time(str(time)))
+    models = table["model"]
+    if isinstance(models, list):
+        if not models or not all(isinstance(text, str) for text in models):
+            raise wrong("resilience.model", "a fault model, or a list of them", models)
+        for name in (*parameters, *({"severity"} & table.keys())):
+            raise wrong(
+                f"resilience.{name}", "it in the list of models, as in gaussian@0.2", table[name]
+            )  # fmt: skip
+        return tuple(
+            _section("resilience", lambda text=text: parse_fault(text, site, time))
+            for text in models
+        )
+    table.setdefault("severity", lookup(MODELS, models, "resilience.model").typical)
+    model = from_table(MODELS, {**parameters, "name": models}, "resilience")
+    if "name" in parameters:
+        unknown = f"resilience.name: unknown parameter of {models}"
+        raise InputError(f"{unknown}; did you mean resilience.model?")
+    table |= {k: v for k, v in to_table(model).items() if k != "name"}
+    return (_section("resilience", lambda: Fault(model, table["severity"], site, time)),)
 
 
 def _with_ranges(table: dict[str, Any], task: Task) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neuro.files import write_atomically
+from neuro.files import read_text, write_atomically
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -18,6 +18,33 @@ def write_csv(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]
     writer.writeheader()
     writer.writerows(rows)
     write_atomically(path, buffer.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(read_text(path))))
+
+
+def write_parquet(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
+    """Write rows as Parquet where pyarrow is installed (extra ``[parquet]``); say whether it is.
+
+    Empty texts among numbers become nulls.
+    """
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        return False
+    table = {}
+    for column in columns:
+        values = [row[column] for row in rows]
+        if not all(isinstance(value, str) for value in values):
+            values = [None if value == "" else value for value in values]
+        table[column] = values
+    buffer = io.BytesIO()
+    parquet.write_table(pyarrow.table(table), buffer)
+    write_atomically(path, buffer.getvalue())
+    return True
 
 
 def aligned(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:

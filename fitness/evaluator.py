@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fitness.objectives import OBJECTIVES, Measurement, Objective, parse_aggregate
-from fitness.rollout import play_all
+from fitness.rollout import horizon, play_all
 from fitness.tasks import Task, episode_seeds
 from neuro import Network, prune
-from neuro.faults import Fault, FaultRound, Gaussian, inject
+from neuro.faults import Fault, FaultRound, Gaussian, strike
 from neuro.specs import real, whole
 
 
@@ -68,6 +68,8 @@ class Evaluator:
     workers : int
     each : int
         Episodes of each draw, from the starts in turn.
+    mixture : bool
+        Each draw has one of the faults, in turn, instead of all of them together.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Evaluator:
     objectives: tuple[Objective, ...] = tuple(OBJECTIVES.values())
     workers: int = 1
     each: int = 1
+    mixture: bool = False
 
     def __post_init__(self) -> None:
         parse_aggregate(self.aggregate)
@@ -123,6 +126,14 @@ class Evaluator:
         objectives = np.array(rows, dtype=np.float64).reshape(shape)
         return Batch(objectives, violation, steps, cases)
 
+    def rounds(self) -> list[tuple[FaultRound, NDArray[np.int64]]]:
+        """What is injected together, and the numbers of the draws that it is injected in."""
+        numbers = np.arange(self.draws)
+        if not self.mixture:
+            return [(self.faults, numbers)]
+        parts = [((f,), numbers[k :: len(self.faults)]) for k, f in enumerate(self.faults)]
+        return [(faults, some) for faults, some in parts if len(some)]
+
     def measure(self, network: Network, epoch: int = 0, /) -> Measurement:
         """Measure one network and keep every score."""
         return self._play([prune(network)], epoch)[0][0]
@@ -131,7 +142,7 @@ class Evaluator:
         self, networks: Sequence[Network], epoch: int
     ) -> tuple[list[Measurement], NDArray[np.float64], int, NDArray[np.float64]]:
         """Play golden episodes with all networks and faulty ones with those that pass."""
-        name = f"{self.purpose} {epoch}" if epoch else self.purpose
+        name, task = f"{self.purpose} {epoch}" if epoch else self.purpose, self.task
         starts = self.task.draw_starts(self.seed, name, self.starts)
         golden = play_all(networks, self.task, starts, workers=self.workers)
         fraction = self.task.fraction(golden.scores.mean(axis=1))
@@ -142,21 +153,28 @@ class Evaluator:
         faulty: dict[int, NDArray[np.float64]] = {}
         if self.draws:
             passing = np.flatnonzero(violation == 0.0).tolist()
-            numbers = np.arange(self.draws)
             seed = episode_seeds(self.seed, f"{name} faults", 1)[0]
-            struck = play_all(
-                [networks[m] for m in passing],
-                self.task,
-                starts,
-                copies=[inject(networks[m], self.faults, seed, numbers) for m in passing],
-                copy_of=np.repeat(numbers, self.each),
-                start_of=np.arange(self.draws * self.each) % len(starts),
-                workers=self.workers,
-            )
-            per_draw = struck.scores.reshape(len(passing), self.draws, self.each).mean(axis=2)
+            per_draw = np.zeros((len(passing), self.draws))
+            for faults, numbers in self.rounds():
+                struck = [
+                    strike(networks[m], faults, seed, numbers, horizon=horizon(networks[m], task))
+                    for m in passing
+                ]
+                played = play_all(
+                    [s.network for s in struck],
+                    task,
+                    starts,
+                    copies=[s.copies for s in struck],
+                    copy_of=np.repeat(np.arange(len(numbers)), self.each),
+                    start_of=(numbers[:, None] * self.each + np.arange(self.each)).ravel()
+                    % len(starts),
+                    workers=self.workers,
+                )
+                scores = played.scores.reshape(len(passing), len(numbers), self.each)
+                per_draw[:, numbers] = scores.mean(axis=2)
+                steps += int(played.steps.sum())
             faulty = dict(zip(passing, per_draw, strict=True))
             cases[passing, len(starts) :] = per_draw
-            steps += int(struck.steps.sum())
         measured = [
             Measurement(network, self.task, golden.scores[m], faulty.get(m), self.aggregate)
             for m, network in enumerate(networks)

@@ -13,10 +13,11 @@ from fitness.processes import play_environments
 from fitness.tasks import CompiledTask, EnvironmentTask, Task
 from fitness.wiring import Episodes, check_fit, checked_jobs
 from neuro import Network, closed_loop
+from neuro.closed_loop import Golden
 from neuro.errors import wrong
-from neuro.kernels import Copies
-from neuro.program import Batch, compile_batch
-from neuro.simulate import checked_copies
+from neuro.kernels import WIDEST, Copies
+from neuro.program import Batch, compile_batch, compile_network
+from neuro.simulate import checked_copies, golden_copies
 from neuro.specs import whole
 
 
@@ -147,9 +148,136 @@ def play_all(
     return result
 
 
+MOST_SNAPSHOTS = 2**25
+"""Numbers that snapshots of one network may hold: 256 MiB."""
+
+
+def record_golden(network: Network, task: Task, starts: NDArray[np.float64], /) -> Golden:
+    """Play golden episodes of a compiled task and keep snapshots of them; see `Golden`.
+
+    Snapshots are taken before every decision, or every second, fourth, ... if they take too much
+    memory.
+    """
+    encoder, readout = check_fit(network, task)
+    assert isinstance(task, CompiledTask)
+    p, copies = compile_network(network), golden_copies(network)
+    n, count, most = len(p.al), len(starts), task.max_steps
+    width = (3 + p.ring) * n + task.state_size
+    every = 1
+    while count * (most // every + 1) * width > MOST_SNAPSHOTS and every < most:
+        every *= 2
+    starts = np.array(starts, dtype=np.float64, order="C")
+    parts = []
+    for begin in range(0, count, WIDEST):
+        some = starts[begin : begin + WIDEST]
+        each = -(-most // every)
+        rows = len(some) * each
+        golden = Golden(
+            np.arange(len(some) + 1) * each, np.full(1, every), np.zeros((rows, n)),
+            np.zeros((rows, n)), np.zeros((rows, n)), np.zeros((rows, p.ring * n)),
+            np.zeros((rows, task.state_size)), np.zeros(rows), np.arange(len(some) + 1) * most,
+            np.zeros(len(some) * most), np.zeros(len(some)), np.zeros(len(some), dtype=np.bool_),
+        )  # fmt: skip
+        steps = np.zeros(len(some), dtype=np.int64)
+        closed_loop.record(
+            p, copies, some, most, every, encoder.kernel, readout.kernel, task.observe, task.step,
+            len(task.observations), golden, steps,
+        )  # fmt: skip
+        parts.append(_trimmed(golden, steps, every))
+    return _one_after_another(parts, every) if len(parts) != 1 else parts[0]
+
+
+def _trimmed(golden: Golden, steps: NDArray[np.int64], every: int) -> Golden:
+    """Give back the room that short episodes did not need."""
+    kept = -(-steps // every)
+    first = np.concatenate([[0], np.cumsum(kept)])
+    rows = np.concatenate(
+        [np.arange(n) + a for n, a in zip(kept, golden.first[:-1], strict=True)] or [kept]
+    )
+    first_reward = np.concatenate([[0], np.cumsum(steps)])
+    rewards = np.concatenate(
+        [np.arange(n) + a for n, a in zip(steps, golden.first_reward[:-1], strict=True)] or [steps]
+    )
+    return golden._replace(
+        first=first, v=golden.v[rows], g=golden.g[rows], held=golden.held[rows],
+        arriving=golden.arriving[rows], state=golden.state[rows], sum=golden.sum[rows],
+        first_reward=first_reward, reward=golden.reward[rewards],
+    )  # fmt: skip
+
+
+def _one_after_another(parts: list[Golden], every: int) -> Golden:
+    """Lay the golden episodes of several blocks of starts one after another."""
+
+    def ends(name: str) -> NDArray[np.int64]:
+        counts = [np.diff(getattr(part, name)) for part in parts]
+        return np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Golden._fields
+        if name not in ("first", "first_reward", "every")
+    }
+    return Golden(
+        first=ends("first"), first_reward=ends("first_reward"), every=np.full(1, every), **joined
+    )
+
+
+def play_on(
+    network: Network,
+    task: Task,
+    starts: NDArray[np.float64],
+    copies: Copies,
+    copy_of: NDArray[np.int64],
+    start_of: NDArray[np.int64],
+    begin_of: NDArray[np.int64],
+    passes: NDArray[np.bool_],
+    golden: Golden,
+    /,
+) -> Episodes:
+    """Play jobs of a compiled task that begin amid golden episodes, or end as these do.
+
+    Parameters
+    ----------
+    begin_of : ndarray of int64, shape (J,)
+        The decision that each job begins with, a multiple of ``golden.every``.
+    passes : ndarray of bool, shape (K,)
+        Which copies are golden once their edits are made.
+    golden : Golden
+        From `record_golden`, of the same network and starts.
+    """
+    copies = checked_copies(network, copies)
+    encoder, readout = check_fit(network, task)
+    assert isinstance(task, CompiledTask)
+    jobs = len(copy_of)
+    result = Episodes(np.zeros(jobs), np.zeros(jobs, np.int64), np.zeros(jobs, np.bool_))
+    closed_loop.play_on(
+        compile_network(network), copies, copy_of, start_of, begin_of, passes, golden,
+        np.array(starts, dtype=np.float64, order="C"), task.max_steps, encoder.kernel,
+        readout.kernel, task.observe, task.step, len(task.observations), *result,
+    )  # fmt: skip
+    return result
+
+
+def horizon(network: Network, task: Task, /) -> int:
+    """Ticks of the longest episode: faults that come and go are planned that far.
+
+    Where an environment has its own idea of when it ends, 100,000 decisions.
+    """
+    return (task.max_steps or 100_000) * (network.encoder.ticks if network.encoder else 1)
+
+
 def _joined(copies: Sequence[Copies] | None, members: list[int], batch: Batch) -> Copies:
     """Lay the copies of several networks one after another."""
     if copies is None:
-        return Copies(batch.weight, batch.in_weight, batch.neurons[2])
-    parts = zip(*(copies[m] for m in members), strict=True)
-    return Copies(*(np.concatenate([array.ravel() for array in part]) for part in parts))
+        none = np.zeros(0, dtype=np.int64)
+        begins = np.zeros(len(members) + 1, dtype=np.int64)
+        return Copies(batch.weight, batch.in_weight, begins, none, none, np.zeros(0))
+    mine = [copies[m] for m in members]
+    ends = np.cumsum([0, *(len(c.tick) for c in mine)])
+    first = [c.first[1:] + before for c, before in zip(mine, ends.tolist(), strict=False)]
+    return Copies(
+        np.concatenate([c.weight.ravel() for c in mine]),
+        np.concatenate([c.in_weight.ravel() for c in mine]),
+        np.concatenate([ends[:1], *first]),
+        *(np.concatenate([getattr(c, name) for c in mine]) for name in ("tick", "slot", "value")),
+    )

@@ -26,7 +26,7 @@ from fitness.objectives import OBJECTIVES
 from fitness.tasks import Task, find_task
 from neuro.actions import Box
 from neuro.errors import InputError, wrong
-from neuro.faults import MODELS, Fault, FaultSite, FaultTime
+from neuro.faults import MODELS, TIMES, Fault, FaultSite
 from neuro.packing import Packed, unpack
 from neuro.specs import from_table, lookup, to_table
 
@@ -61,12 +61,17 @@ def describe(evaluator: Evaluator) -> str:
     for fault in evaluator.faults:
         if MODELS.get(fault.model.name) is not type(fault.model):
             raise wrong("faults", "registered models", fault.model.name)
+        if TIMES.get(fault.when.name) is not type(fault.when):
+            raise wrong("faults", "registered times", fault.when.name)
     if find_task(evaluator.task.name) is not evaluator.task:
         raise wrong("task", "one that is registered under its name", evaluator.task.name)
     table |= {
         "task": evaluator.task.name,
         "objectives": [o.name for o in evaluator.objectives],
-        "faults": [{**asdict(f), "model": to_table(f.model)} for f in evaluator.faults],
+        "faults": [
+            {**asdict(f), "model": to_table(f.model), "time": to_table(f.when)}
+            for f in evaluator.faults
+        ],
         "workers": 1,  # the threads of a worker each have a chunk
     }
     described = [table, _software(), _trace(evaluator.task)]
@@ -94,7 +99,7 @@ def _evaluator(settings: str) -> Evaluator:
             fault["model"] = from_table(MODELS, fault["model"], "faults")
             fault["site"]["index"] = fault["site"]["index"] and tuple(fault["site"]["index"])
             fault["site"] = FaultSite(**fault["site"])
-            fault["time"] = FaultTime(**fault["time"])
+            fault["time"] = from_table(TIMES, fault["time"], "faults")
     except InputError as error:
         raise InputError(
             f"{error} (what is not of Tardigrade is made known to workers with --preload)"

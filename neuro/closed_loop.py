@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from neuro.jit import inlined, kernel
 from neuro.kernels import (
+    FAR,
     WIDEST,
     Copies,
     aligned,
+    edit_lanes,
+    edits_neurons,
     load_lane,
     move_lane,
     new_lanes,
-    own_thresholds,
+    rest_lane,
+    rest_lanes,
     run,
     tick_lanes,
 )
@@ -143,10 +147,10 @@ def encode_lanes(p, ports, stride, active, encode):
 
 
 @kernel
-def run_decision(p, x, ports, stride, active, own, start, lanes):
-    """Run the ticks of one decision and note what the readout sees of the outputs."""
-    n, words = len(p.al), (p.ticks + 63) // 64
-    zero, one = spread(0.0, lanes), spread(1.0, lanes)
+def set_currents(p, x, ports, stride, lanes):
+    """Give driven neurons the currents of a graded encoder, plus the bias where it is shared."""
+    n = len(p.al)
+    zero = spread(0.0, lanes)
     for j in range(n):
         if x.driven[j]:
             store(x.ext, j * stride, zero)
@@ -155,26 +159,41 @@ def run_decision(p, x, ports, stride, active, own, start, lanes):
         current = load(ports.current, p.in_channel[i] * stride, lanes)
         weight = load(x.in_weight, i * stride, lanes)
         store(x.ext, to, load(x.ext, to, lanes) + weight * current)
-    for j in range(n):
-        if x.driven[j]:
-            store(x.ext, j * stride, load(x.ext, j * stride, lanes) + spread(p.bias[j], lanes))
+    if len(x.own) == 0:
+        for j in range(n):
+            if x.driven[j]:
+                store(x.ext, j * stride, load(x.ext, j * stride, lanes) + spread(p.bias[j], lanes))
+
+
+@kernel
+def run_decision(p, x, ports, stride, active, start, lanes):
+    """Run the ticks of one decision and note what the readout sees of the outputs."""
+    words, own = (p.ticks + 63) // 64, len(x.own) > 0
+    zero, one = spread(0.0, lanes), spread(1.0, lanes)
+    set_currents(p, x, ports, stride, lanes)
     unseen = spread(np.float64(p.ticks) if p.sees == FIRST else 0.0, lanes)
     for o in range(len(p.outputs)):
         store(ports.seen, o * stride, unseen)
     for t in range(p.ticks):
+        if start + t >= x.due[0]:
+            edit_lanes(x, stride, active, start + t)
+            if len(p.in_post) > 0:
+                set_currents(p, x, ports, stride, lanes)
         for c in range(len(p.inputs)):
             row = c * words + t // 64
             pulsing = (ports.any_pulse[row] >> np.uint64(t % 64)) & np.uint64(1) != 0
             if pulsing or ports.pulsing[c]:
                 j = p.inputs[c]
-                bias = spread(p.bias[j], lanes)
+                ext, gain = spread(0.0 if own else p.bias[j], lanes), spread(p.gain, lanes)
                 if pulsing:
+                    if own:
+                        gain = load(x.gain, c * stride, lanes)
                     pulse = has_bit(ports.pulses, row * stride, t % 64, lanes)
-                    bias = choose(pulse, spread(p.gain, lanes), zero) + bias
-                store(x.ext, j * stride, bias)
-                x.driven[j] = pulsing or p.bias[j] != 0.0
+                    ext = choose(pulse, gain, zero) + ext
+                store(x.ext, j * stride, ext)
+                x.driven[j] = own or pulsing or p.bias[j] != 0.0
                 ports.pulsing[c] = pulsing
-        tick_lanes(p, x, stride, active, own, start + t, lanes)
+        tick_lanes(p, x, stride, active, start + t, lanes)
         for o in range(len(p.outputs)):
             fired = x.fired[p.outputs[o]]
             if fired != 0:
@@ -200,42 +219,153 @@ def read_out_lanes(p, ports, stride, active, read_out):
 
 
 @inlined
-def decide_lanes(p, x, ports, stride, active, own, start, encode, read_out):
+def decide_lanes(p, x, ports, stride, active, start, encode, read_out):
     """One decision of the first `active` lanes, from ``ports.observation`` to ``ports.action``."""
     encode_lanes(p, ports, stride, active, encode)
     # What few lanes remain at the end of a set of episodes do not pay for 32.
     if active <= 8:
-        run_decision(p, x, ports, stride, active, own, start, np.uint8(0))
+        run_decision(p, x, ports, stride, active, start, np.uint8(0))
     else:
-        run_decision(p, x, ports, stride, active, own, start, np.uint32(0))
+        run_decision(p, x, ports, stride, active, start, np.uint32(0))
     read_out_lanes(p, ports, stride, active, read_out)
 
 
 @kernel
-def decide_together(p, x, ports, stride, active, own, start, encode, read_out):
+def decide_together(p, x, ports, stride, active, start, encode, read_out):
     """One decision of the first `active` lanes, for callers outside of kernels."""
     p, x, ports = borrow(p), borrow(x), borrow(ports)
-    decide_lanes(p, x, ports, stride, active, own, start, encode, read_out)
+    decide_lanes(p, x, ports, stride, active, start, encode, read_out)
+
+
+class Golden(NamedTuple):
+    """What happened in the golden episodes of one network; S starts, C snapshots in all.
+
+    A snapshot is the complete state before a decision: that of the network, with what is on its way
+    in the order of its arrival, and that of the plant. With them faulty episodes can begin where
+    they first differ, and end where they no longer do. All arrays are empty where nothing is kept.
+
+    Attributes
+    ----------
+    first : ndarray of int64, shape (S + 1,)
+        Start s has snapshots ``first[s] .. first[s + 1] - 1``, one every `every` decisions.
+    every : ndarray of int64, shape (1,)
+    v, g, held : ndarray of float64, shape (C, N)
+    arriving : ndarray of float64, shape (C, R * N)
+    state : ndarray of float64, shape (C, D)
+    sum : ndarray of float64, shape (C,)
+        Rewards so far.
+    first_reward : ndarray of int64, shape (S + 1,)
+    reward : ndarray of float64
+        Reward of each decision.
+    returns : ndarray of float64, shape (S,)
+    terminated : ndarray of bool, shape (S,)
+    """
+
+    first: NDArray[np.int64]
+    every: NDArray[np.int64]
+    v: NDArray[np.float64]
+    g: NDArray[np.float64]
+    held: NDArray[np.float64]
+    arriving: NDArray[np.float64]
+    state: NDArray[np.float64]
+    sum: NDArray[np.float64]
+    first_reward: NDArray[np.int64]
+    reward: NDArray[np.float64]
+    returns: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+
+
+@kernel
+def keep_lane(p, x, state, stride, lane, k, golden, c):
+    """Write a lane's state before tick `k` into snapshot `c`."""
+    n = len(p.al)
+    for j in range(n):
+        i = j * stride + lane
+        golden.v[c, j], golden.g[c, j], golden.held[c, j] = x.v[i], x.g[i], x.held[i]
+    for r in range(p.ring):
+        row = ((k + r) & (p.ring - 1)) * n
+        for j in range(n):
+            golden.arriving[c, r * n + j] = x.arriving[(row + j) * stride + lane]
+    for i in range(state.shape[1]):
+        golden.state[c, i] = state[lane, i]
+
+
+@kernel
+def enter_lane(p, x, state, stride, lane, k, golden, c):
+    """Let a lane go on from snapshot `c` at tick `k`; the counterpart of `keep_lane`."""
+    n = len(p.al)
+    for j in range(n):
+        i = j * stride + lane
+        x.v[i], x.g[i], x.held[i] = golden.v[c, j], golden.g[c, j], golden.held[c, j]
+    for r in range(p.ring):
+        row = ((k + r) & (p.ring - 1)) * n
+        for j in range(n):
+            x.arriving[(row + j) * stride + lane] = golden.arriving[c, r * n + j]
+    for i in range(state.shape[1]):
+        state[lane, i] = golden.state[c, i]
+
+
+@kernel
+def rejoined(p, x, state, stride, lane, k, golden, c):
+    """Whether a lane's complete state before tick `k` is that of snapshot `c`."""
+    n = len(p.al)
+    for i in range(state.shape[1]):
+        if state[lane, i] != golden.state[c, i]:
+            return False
+    for j in range(n):
+        i = j * stride + lane
+        if x.v[i] != golden.v[c, j] or x.g[i] != golden.g[c, j] or x.held[i] != golden.held[c, j]:
+            return False
+    for r in range(p.ring):
+        row = ((k + r) & (p.ring - 1)) * n
+        for j in range(n):
+            if x.arriving[(row + j) * stride + lane] != golden.arriving[c, r * n + j]:
+                return False
+    return True
+
+
+@kernel
+def begin_job(p, x, state, stride, lane, copies, f, s, starts, k, golden, begin, rested):
+    """Put a lane at the beginning of an episode, or at the snapshot before decision `begin`."""
+    if begin == 0:
+        if not rested:
+            rest_lane(p, x, stride, lane)
+        load_lane(p, x, stride, lane, copies, f, k)
+        for i in range(state.shape[1]):
+            state[lane, i] = starts[s, i]
+    else:
+        load_lane(p, x, stride, lane, copies, f, k - begin * p.ticks)
+        enter_lane(p, x, state, stride, lane, k, golden, golden.first[s] + begin // golden.every[0])
 
 
 @kernel
 def play(
-    p, x, ports, state, stride, copies, copy_of, start_of, starts, max_steps,
-    encode, read_out, observe, step, returns, steps, terminated,
+    p, x, ports, state, stride, copies, copy_of, start_of, begin_of, passes, golden, starts,
+    max_steps, encode, read_out, observe, step, returns, steps, terminated,
 ):  # fmt: skip
     """Play the jobs of one network in given lanes, ports and plants; see `roll_out`."""
     p, x, ports = borrow(p), borrow(x), borrow(ports)
-    own = own_thresholds(p, copies)
+    x.due[0] = FAR
     jobs = len(copy_of)
-    job = np.zeros(stride, dtype=np.int64)
+    late, every = len(begin_of) > 0, golden.every[0] if len(passes) > 0 else 1
+    job, over = np.zeros(stride, dtype=np.int64), np.zeros(stride, dtype=np.bool_)
     active = min(stride, jobs)
-    for lane in range(active):
-        load_lane(p, x, stride, lane, copies, copy_of[lane])
-        for i in range(state.shape[1]):
-            state[lane, i] = starts[start_of[lane], i]
-        job[lane] = lane
-    waiting = active
     start = np.int64(0)  # a bare 0 has a type of its own: everything would be compiled twice
+    waiting = np.int64(0)
+    rest_lanes(p, x, stride)
+    # From the last lane on, here as below: what a lane is given next then tends to be the same
+    # copy, where all episodes are as long.
+    for lane in range(active - 1, -1, -1):
+        begin = begin_of[waiting] if late else 0
+        begin_job(
+            p, x, state, stride, lane, copies, copy_of[waiting], start_of[waiting], starts,
+            start, golden, begin, True,
+        )  # fmt: skip
+        if begin > 0:
+            steps[waiting] = begin
+            returns[waiting] = golden.sum[golden.first[start_of[waiting]] + begin // every]
+        job[lane] = waiting
+        waiting += 1
     while active > 0:
         for lane in range(active):
             observe(row_of(state, lane), row_of(ports.observation, lane))
@@ -244,27 +374,142 @@ def play(
                 if not np.isfinite(ports.observation[lane, i]):
                     ports.observation[lane, i] = 0.0
                     returns[job[lane]] = np.nan
-        decide_lanes(p, x, ports, stride, active, own, start, encode, read_out)
+        decide_lanes(p, x, ports, stride, active, start, encode, read_out)
         start += p.ticks
-        # From the last lane to the first: the lane that fills a gap has already been stepped.
+        ended = 0
+        for lane in range(active):
+            now = job[lane]
+            reward, end = step(row_of(state, lane), row_of(ports.action, lane))
+            returns[now] += reward
+            steps[now] += 1
+            over[lane] = end or steps[now] >= max_steps
+            if over[lane]:
+                terminated[now] = end
+            elif len(passes) > 0 and passes[copy_of[now]] and steps[now] % every == 0:
+                # A fault that has passed without a trace: the rest is known.
+                s = start_of[now]
+                c = golden.first[s] + steps[now] // every
+                if (
+                    x.next_edit[lane] == x.last_edit[lane]
+                    and c < golden.first[s + 1]
+                    and rejoined(p, x, state, stride, lane, start, golden, c)
+                ):
+                    for r in range(golden.first_reward[s] + steps[now], golden.first_reward[s + 1]):
+                        returns[now] += golden.reward[r]
+                    steps[now] = golden.first_reward[s + 1] - golden.first_reward[s]
+                    terminated[now] = golden.terminated[s]
+                    over[lane] = True
+            ended += over[lane]
+        rested = ended == active and waiting < jobs
+        if rested:
+            rest_lanes(p, x, stride)
+        # From the last lane to the first: what fills a gap is still under way.
         for lane in range(active - 1, -1, -1):
+            if not over[lane]:
+                continue
+            if waiting < jobs:
+                begin = begin_of[waiting] if late else 0
+                begin_job(
+                    p, x, state, stride, lane, copies, copy_of[waiting], start_of[waiting],
+                    starts, start, golden, begin, rested,
+                )  # fmt: skip
+                if begin > 0:
+                    steps[waiting] = begin
+                    c = golden.first[start_of[waiting]] + begin // every
+                    returns[waiting] = golden.sum[c]
+                job[lane] = waiting
+                waiting += 1
+            else:
+                active -= 1
+                move_lane(p, x, stride, lane, active)
+                for i in range(state.shape[1]):
+                    state[lane, i] = state[active, i]
+                job[lane] = job[active]
+
+
+@kernel
+def record(
+    p, copies, starts, max_steps, every, encode, read_out, observe, step, observations, golden,
+    steps,
+):  # fmt: skip
+    """Play golden episodes, up to 32 of them, keeping snapshots and rewards.
+
+    Parameters
+    ----------
+    copies : Copies
+        One golden copy.
+    golden : Golden
+        With room for ``max_steps`` rewards and the snapshots before as many decisions for each
+        start; filled.
+    steps : ndarray of int64, shape (S,)
+        Filled with the number of decisions.
+    """
+    count = len(starts)
+    stride = WIDEST
+    x = new_lanes(p, stride, copies, False)
+    ports = new_ports(p, x, stride, observations)
+    state = np.zeros((stride, starts.shape[1]))
+    job = np.arange(stride)
+    rest_lanes(p, x, stride)
+    for lane in range(count):
+        load_lane(p, x, stride, lane, copies, 0, 0)
+        for i in range(starts.shape[1]):
+            state[lane, i] = starts[lane, i]
+    active, start = count, np.int64(0)
+    while active > 0:
+        for lane in range(active):
+            s = job[lane]
+            if steps[s] % every == 0:
+                c = golden.first[s] + steps[s] // every
+                keep_lane(p, x, state, stride, lane, start, golden, c)
+                golden.sum[c] = golden.returns[s]
+            observe(row_of(state, lane), row_of(ports.observation, lane))
+            for i in range(ports.observation.shape[1]):
+                if not np.isfinite(ports.observation[lane, i]):
+                    ports.observation[lane, i] = 0.0
+                    golden.returns[s] = np.nan
+        decide_lanes(p, x, ports, stride, active, start, encode, read_out)
+        start += p.ticks
+        for lane in range(active - 1, -1, -1):
+            s = job[lane]
             reward, ended = step(row_of(state, lane), row_of(ports.action, lane))
-            returns[job[lane]] += reward
-            steps[job[lane]] += 1
-            if ended or steps[job[lane]] >= max_steps:
-                terminated[job[lane]] = ended
-                if waiting < jobs:
-                    load_lane(p, x, stride, lane, copies, copy_of[waiting])
-                    for i in range(state.shape[1]):
-                        state[lane, i] = starts[start_of[waiting], i]
-                    job[lane] = waiting
-                    waiting += 1
-                else:
-                    active -= 1
-                    move_lane(p, x, stride, lane, active)
-                    for i in range(state.shape[1]):
-                        state[lane, i] = state[active, i]
-                    job[lane] = job[active]
+            golden.returns[s] += reward
+            golden.reward[golden.first_reward[s] + steps[s]] = reward
+            steps[s] += 1
+            if ended or steps[s] >= max_steps:
+                golden.terminated[s] = ended
+                active -= 1
+                move_lane(p, x, stride, lane, active)
+                for i in range(state.shape[1]):
+                    state[lane, i] = state[active, i]
+                job[lane] = job[active]
+
+
+@kernel
+def play_on(
+    p, copies, copy_of, start_of, begin_of, passes, golden, starts, max_steps, encode, read_out,
+    observe, step, observations, returns, steps, terminated,
+):  # fmt: skip
+    """Play jobs of one network that begin late, or end where they have rejoined the golden ones.
+
+    Parameters
+    ----------
+    begin_of : ndarray of int64, shape (J,)
+        Decision that each job begins with; up to it, it is the golden episode. A multiple of
+        ``golden.every``.
+    passes : ndarray of bool, shape (F,)
+        Which copies are golden after the last of their edits.
+    golden : Golden
+    copies, copy_of, ... : as in `roll_out`
+    """
+    stride = 8 if len(copy_of) <= 8 else WIDEST
+    x = new_lanes(p, stride, copies, edits_neurons(p, copies))
+    ports = new_ports(p, x, stride, observations)
+    play(
+        p, x, ports, np.zeros((stride, starts.shape[1])), stride, copies, copy_of, start_of,
+        begin_of, passes, golden, starts, max_steps, encode, read_out, observe, step, returns,
+        steps, terminated,
+    )  # fmt: skip
 
 
 @kernel
@@ -302,22 +547,25 @@ def roll_out(
         Filled with whether it came to its end before it was cut off.
     """
     at = batch.at
-    each = len(copies.v_threshold) // max(1, at[-1, 0])
+    each = (len(copies.first) - 1) // max(1, len(returns))
     stride = 8 if len(copy_of) <= 8 else WIDEST
+    no_jobs, no_copies = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+    one, none, no = np.zeros((0, 0)), np.zeros(0), no_jobs
+    nothing = Golden(no, no, one, one, one, one, one, none, no, none, none, no_copies)
     while True:
         m = claim(counter)
         if m >= len(returns):
             break
         p = program_of(batch, m)
-        own = Copies(
+        mine = Copies(
             copies.weight[each * at[m, 1] : each * at[m + 1, 1]].reshape(each, len(p.weight)),
             copies.in_weight[each * at[m, 2] : each * at[m + 1, 2]].reshape(each, len(p.in_weight)),
-            copies.v_threshold[each * at[m, 0] : each * at[m + 1, 0]].reshape(each, len(p.al)),
-        )
-        x = new_lanes(p, stride)
+            copies.first[each * m : each * (m + 1) + 1], copies.tick, copies.slot, copies.value,
+        )  # fmt: skip
+        x = new_lanes(p, stride, mine, edits_neurons(p, mine))
         ports = new_ports(p, x, stride, observations)
         play(
-            p, x, ports, np.zeros((stride, starts.shape[1])), stride, own, copy_of, start_of,
-            starts, max_steps, encode, read_out, observe, step, returns[m], steps[m],
-            terminated[m],
+            p, x, ports, np.zeros((stride, starts.shape[1])), stride, mine, copy_of, start_of,
+            no_jobs, no_copies, nothing, starts, max_steps, encode, read_out, observe, step,
+            returns[m], steps[m], terminated[m],
         )  # fmt: skip

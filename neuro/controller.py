@@ -130,16 +130,19 @@ class LaneController:
         self._encode, self._read_out = encoder.kernel, readout.kernel
         self._size = encoder.observations
         p = self._program = compile_network(network)
-        self._lanes = kernels.new_lanes(p, kernels.WIDEST)
+        own = kernels.edits_neurons(p, self._copies)
+        self._lanes = kernels.new_lanes(p, kernels.WIDEST, self._copies, own)
         self._ports = closed_loop.new_ports(p, self._lanes, kernels.WIDEST, self._size)
-        self._own = kernels.own_thresholds(p, self._copies)
         self._tick = 0
 
     def begin(self, lane: int, copy: int = 0) -> None:
         """Start an episode in a lane, with a copy of the network at rest."""
         whole(lane, "lane", 0, kernels.WIDEST - 1)
         whole(copy, "copy", 0, len(self._copies.weight) - 1)
-        kernels.load_lane(self._program, self._lanes, kernels.WIDEST, lane, self._copies, copy)
+        kernels.rest_lane(self._program, self._lanes, kernels.WIDEST, lane)
+        kernels.load_lane(
+            self._program, self._lanes, kernels.WIDEST, lane, self._copies, copy, self._tick
+        )
 
     def move(self, to: int, source: int) -> None:
         """Let lane `source` go on in lane `to`, so that those in use stay in front."""
@@ -170,8 +173,8 @@ class LaneController:
             raise wrong("observations", "finite numbers", observations)
         self._ports.observation[: len(values)] = values
         closed_loop.decide_together(
-            self._program, self._lanes, self._ports, kernels.WIDEST, len(values), self._own,
-            self._tick, self._encode, self._read_out,
+            self._program, self._lanes, self._ports, kernels.WIDEST, len(values), self._tick,
+            self._encode, self._read_out,
         )  # fmt: skip
         self._tick += self._program.ticks
         return np.array(self._ports.action[: len(values)])

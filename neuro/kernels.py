@@ -206,30 +206,53 @@ def run(p, s, start, ext, driven, fired, v):
                 v[t, j] = s.v[j]
 
 
+FAR = np.int64(2**62)
+"""A tick that never comes."""
+
+
 class Copies(NamedTuple):
     """What makes F copies of one topology different; the rest they share.
+
+    Weights are each copy's own. Whatever else differs is a list of *edits*: at tick k of the
+    episode, before anything else happens, place `slot` is set to `value` (see `neuro.slots`).
+    So faults of neurons, and faults that come and go, need no arrays of their own, and copies
+    without any cost no more.
 
     Attributes
     ----------
     weight : ndarray of float64, shape (F, E)
     in_weight : ndarray of float64, shape (F, I)
-    v_threshold : ndarray of float64, shape (F, N)
+    first : ndarray of int64, shape (F + 1,)
+        Copy f has edits ``first[f] .. first[f + 1] - 1``, in the order of their ticks.
+    tick, slot : ndarray of int64, shape (first[F],)
+    value : ndarray of float64, shape (first[F],)
     """
 
     weight: NDArray[np.float64]
     in_weight: NDArray[np.float64]
-    v_threshold: NDArray[np.float64]
+    first: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    value: NDArray[np.float64]
 
 
 class Lanes(NamedTuple):
-    """State and per-lane parameters of lanes, flat with index ``row * stride + lane``.
+    """State and parameters of lanes, flat with index ``row * stride + lane``.
 
     Attributes
     ----------
-    v, g, held, v_threshold, ext : ndarray of float64, N rows
-        As in `State`; ``ext`` counts where `driven` is true.
-    arriving : ndarray of float64, R * N rows
+    slots : ndarray of float64
+        All that an edit can reach; the arrays that follow, up to `own`, are its parts.
     weight, in_weight : ndarray of float64, E and I rows
+    v, g, held : ndarray of float64, N rows
+        As in `State`.
+    gain : ndarray of float64, a row per pulsed channel
+    own : ndarray of float64, 9 * N rows
+        Parameters of each lane's own: all neurons' al, then v_threshold, v_reset, be, v_leak,
+        v_min, refractory, subtract, bias. Like `gain`, empty where no edit needs them.
+    arriving : ndarray of float64, R * N rows
+    ext : ndarray of float64, N rows
+        External input, which counts where `driven` is true; with the bias where `own` is empty.
     constants : ndarray of float64, shape (N * 8,)
         A cache line for each neuron: al, v_threshold, v_reset, be, v_leak, v_min, refractory,
         subtract.
@@ -241,15 +264,25 @@ class Lanes(NamedTuple):
         Which neurons fired in any lane: neuron j is bit ``j % 64`` of ``rows[j // 64]``.
     first, target : ndarray of uint64
         Fan-out; see `targets`.
+    copy : ndarray of int64, shape (stride,)
+        The copy whose weights a lane has; -1 for none or none any more.
+    begun, next_edit, last_edit : ndarray of int64, shape (stride,)
+        Tick at which each lane's episode began, and where its coming edits are.
+    due : ndarray of int64, shape (1,)
+        Tick of the next edit of any lane.
+    tick, slot, value : ndarray
+        The edits; see `Copies`.
     """
 
+    slots: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    in_weight: NDArray[np.float64]
     v: NDArray[np.float64]
     g: NDArray[np.float64]
     held: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    own: NDArray[np.float64]
     arriving: NDArray[np.float64]
-    v_threshold: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    in_weight: NDArray[np.float64]
     ext: NDArray[np.float64]
     constants: NDArray[np.float64]
     fired: NDArray[np.uint32]
@@ -257,12 +290,33 @@ class Lanes(NamedTuple):
     rows: NDArray[np.uint64]
     first: NDArray[np.uint64]
     target: NDArray[np.uint64]
+    copy: NDArray[np.int64]
+    begun: NDArray[np.int64]
+    next_edit: NDArray[np.int64]
+    last_edit: NDArray[np.int64]
+    due: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    value: NDArray[np.float64]
 
 
 @kernel
-def new_lanes(p, stride):
-    """Allocate the arrays of `stride` lanes (8 or 32), with no input yet."""
-    n = len(p.al)
+def edits_neurons(p, copies):
+    """Whether an edit reaches more than weights; if none, lanes need no parameters of their own."""
+    weights = len(p.weight) + len(p.in_weight)
+    for slot in copies.slot:
+        if slot >= weights:
+            return True
+    return False
+
+
+@kernel
+def new_lanes(p, stride, copies, own):
+    """Allocate the arrays of `stride` lanes (8 or 32), with no input yet.
+
+    `own` says whether lanes have parameters of their own; see `edits_neurons`.
+    """
+    n, e, i = len(p.al), len(p.weight), len(p.in_weight)
     first, target = targets(p, n)
     constants = aligned(n * 8)
     for j in range(n):
@@ -270,57 +324,97 @@ def new_lanes(p, stride):
         constants[8 * j + 2], constants[8 * j + 3] = p.v_reset[j], p.be[j]
         constants[8 * j + 4], constants[8 * j + 5] = p.v_leak[j], p.v_min[j]
         constants[8 * j + 6], constants[8 * j + 7] = p.refractory[j], p.subtract[j]
+    v = (e + i) * stride
+    gain = v + 3 * n * stride
+    row = n * stride
+    parameters = gain + (len(p.inputs) * stride if own else 0)
+    slots = aligned(parameters + (9 * row if own else 0))
+    driven = p.bias != 0.0
+    if own:
+        driven[:] = True
     return Lanes(
-        aligned(n * stride), aligned(n * stride), aligned(n * stride),
-        aligned(n * p.ring * stride), aligned(n * stride),
-        aligned(len(p.weight) * stride), aligned(len(p.in_weight) * stride),
-        aligned(n * stride), constants, np.zeros(n, dtype=np.uint32), p.bias != 0.0,
-        np.zeros((n + 63) // 64, dtype=np.uint64), first, target,
+        slots, slots[: e * stride], slots[e * stride : v], slots[v : v + row],
+        slots[v + row : v + 2 * row], slots[v + 2 * row : gain], slots[gain:parameters],
+        slots[parameters:], aligned(n * p.ring * stride), aligned(row), constants,
+        np.zeros(n, dtype=np.uint32), driven, np.zeros((n + 63) // 64, dtype=np.uint64),
+        first, target, np.full(stride, -1), np.zeros(stride, dtype=np.int64),
+        np.zeros(stride, dtype=np.int64), np.zeros(stride, dtype=np.int64), np.full(1, FAR),
+        copies.tick, copies.slot, copies.value,
     )  # fmt: skip
 
 
 @kernel
-def load_lane(p, x, stride, lane, copies, f):
-    """Put lane `lane` to rest with the parameters of copy `f`."""
-    for j in range(len(p.al)):
+def rest_lane(p, x, stride, lane):
+    """Put a lane to rest: potentials at v_leak, nothing on its way."""
+    n = len(p.al)
+    for j in range(n):
         i = j * stride + lane
         x.v[i] = p.v_leak[j]
         x.g[i] = 0.0
         x.held[i] = 0.0
-        x.v_threshold[i] = copies.v_threshold[f, j]
-    for r in range(len(p.al) * p.ring):
+    for r in range(n * p.ring):
         x.arriving[r * stride + lane] = 0.0
-    for e in range(len(p.weight)):
-        x.weight[e * stride + lane] = copies.weight[f, e]
-    for i in range(len(p.in_weight)):
-        x.in_weight[i * stride + lane] = copies.in_weight[f, i]
+
+
+@kernel
+def rest_lanes(p, x, stride):
+    """Put all lanes to rest, in one sweep over memory: many times faster than one by one."""
+    for j in range(len(p.al)):
+        x.v[j * stride : (j + 1) * stride] = p.v_leak[j]
+    x.g[:] = 0.0
+    x.held[:] = 0.0
+    x.arriving[:] = 0.0
+
+
+@kernel
+def load_lane(p, x, stride, lane, copies, f, k):
+    """Give a lane the parameters of copy `f`, for an episode from tick `k` on."""
+    n = len(p.al)
+    if x.copy[lane] != f:
+        for e in range(len(p.weight)):
+            x.weight[e * stride + lane] = copies.weight[f, e]
+        for i in range(len(p.in_weight)):
+            x.in_weight[i * stride + lane] = copies.in_weight[f, i]
+        # A copy that is edited does not stay what it was.
+        x.copy[lane] = f if copies.first[f] == copies.first[f + 1] else -1
+    if len(x.own) > 0:
+        for c in range(len(p.inputs)):
+            x.gain[c * stride + lane] = p.gain
+        for j in range(n):
+            i, row = j * stride + lane, n * stride
+            for c in range(8):
+                x.own[c * row + i] = x.constants[8 * j + c]
+            x.own[8 * row + i] = p.bias[j]
+    x.begun[lane], x.next_edit[lane], x.last_edit[lane] = k, copies.first[f], copies.first[f + 1]
+    if x.next_edit[lane] < x.last_edit[lane]:
+        x.due[0] = min(x.due[0], k + x.tick[x.next_edit[lane]])
 
 
 @kernel
 def move_lane(p, x, stride, to, source):
     """Copy a lane over another, so that active lanes stay in front."""
-    for j in range(len(p.al)):
-        a, b = j * stride + to, j * stride + source
-        x.v[a] = x.v[b]
-        x.g[a] = x.g[b]
-        x.held[a] = x.held[b]
-        x.v_threshold[a] = x.v_threshold[b]
-    for r in range(len(p.al) * p.ring):
-        x.arriving[r * stride + to] = x.arriving[r * stride + source]
-    for e in range(len(p.weight)):
-        x.weight[e * stride + to] = x.weight[e * stride + source]
-    for i in range(len(p.in_weight)):
-        x.in_weight[i * stride + to] = x.in_weight[i * stride + source]
+    for r in range(0, len(x.slots), stride):
+        x.slots[r + to] = x.slots[r + source]
+    for r in range(0, len(x.arriving), stride):
+        x.arriving[r + to] = x.arriving[r + source]
+    x.begun[to] = x.begun[source]
+    x.next_edit[to], x.last_edit[to] = x.next_edit[source], x.last_edit[source]
+    x.copy[to] = x.copy[source]
 
 
 @kernel
-def own_thresholds(p, copies):
-    """Whether a copy's thresholds differ from the network's; if none, lanes need not read them."""
-    for f in range(len(copies.v_threshold)):
-        for j in range(len(p.al)):
-            if copies.v_threshold[f, j] != p.v_threshold[j]:
-                return True
-    return False
+def edit_lanes(x, stride, active, k):
+    """Make the edits that are due at tick `k`, and note when the next ones are."""
+    due = FAR
+    for lane in range(active):
+        e = x.next_edit[lane]
+        while e < x.last_edit[lane] and x.begun[lane] + x.tick[e] <= k:
+            x.slots[x.slot[e] * stride + lane] = x.value[e]
+            e += 1
+        x.next_edit[lane] = e
+        if e < x.last_edit[lane]:
+            due = min(due, x.begun[lane] + x.tick[e])
+    x.due[0] = due
 
 
 @inlined
@@ -354,8 +448,9 @@ def sweep_plain(x, n, slot, stride, alive, lanes):
 
 @inlined
 def sweep_full(x, n, slot, stride, active):
-    """Update neurons of any kind, with thresholds of each lane's own, eight lanes at a time."""
+    """Update neurons of any kind, eight lanes at a time, with parameters of their own or shared."""
     eight = np.uint8(0)
+    own, all_rows = len(x.own) > 0, n * stride
     zero, one = spread(0.0, eight), spread(1.0, eight)
     x.rows[:] = 0
     for j in range(n):
@@ -366,13 +461,26 @@ def sweep_full(x, n, slot, stride, active):
             ext = zero
             if x.driven[j]:
                 ext = load(x.ext, row, eight)
+            if own:
+                al = load(x.own, row, eight)
+                v_threshold = load(x.own, all_rows + row, eight)
+                v_reset = load(x.own, 2 * all_rows + row, eight)
+                be = load(x.own, 3 * all_rows + row, eight)
+                v_leak = load(x.own, 4 * all_rows + row, eight)
+                v_min = load(x.own, 5 * all_rows + row, eight)
+                refractory = load(x.own, 6 * all_rows + row, eight)
+                subtract = load(x.own, 7 * all_rows + row, eight)
+                ext = ext + load(x.own, 8 * all_rows + row, eight)
+            else:
+                al, v_threshold = spread(x.constants[c], eight), spread(x.constants[c + 1], eight)
+                v_reset, be = spread(x.constants[c + 2], eight), spread(x.constants[c + 3], eight)
+                v_leak, v_min = spread(x.constants[c + 4], eight), spread(x.constants[c + 5], eight)
+                refractory = spread(x.constants[c + 6], eight)
+                subtract = spread(x.constants[c + 7], eight)
             v, g, held, fires = update_full(
                 load(x.v, row, eight), load(x.g, row, eight), load(x.held, row, eight),
-                load(x.arriving, arrival, eight), ext,
-                spread(x.constants[c], eight), load(x.v_threshold, row, eight),
-                spread(x.constants[c + 2], eight), spread(x.constants[c + 3], eight),
-                spread(x.constants[c + 4], eight), spread(x.constants[c + 5], eight),
-                spread(x.constants[c + 6], eight), spread(x.constants[c + 7], eight), zero, one,
+                load(x.arriving, arrival, eight), ext, al, v_threshold, v_reset, be, v_leak,
+                v_min, refractory, subtract, zero, one,
             )  # fmt: skip
             store(x.arriving, arrival, zero)
             store(x.v, row, v)
@@ -385,15 +493,14 @@ def sweep_full(x, n, slot, stride, active):
 
 
 @inlined
-def tick_lanes(p, x, stride, active, own, k, lanes):
-    """Advance the first `active` lanes by tick `k`; ``x.ext`` holds their input plus bias.
+def tick_lanes(p, x, stride, active, k, lanes):
+    """Advance the first `active` lanes by tick `k`; ``x.ext`` holds their input (see `Lanes`).
 
     The type of `lanes` says how many lanes are swept, 8 or 32: at least the active ones.
-    `own` says whether lanes have thresholds of their own.
     """
     n = len(p.al)
     slot = (k & (p.ring - 1)) * n
-    if p.plain and not own:
+    if p.plain and len(x.own) == 0:
         # Lanes beyond the active ones are swept along; they must not spike.
         alive = np.uint64(0xFFFFFFFF) >> np.uint64(WIDEST - active)
         sweep_plain(x, n, slot, stride, alive, lanes)
@@ -435,31 +542,36 @@ def run_lanes(p, copies, ext, driven, fired, v):
     """
     n, count, same = len(p.al), len(copies.weight), ext.shape[2] == 1
     stride = 8 if count <= 8 else WIDEST
-    x = new_lanes(p, stride)
+    own = edits_neurons(p, copies)
+    x = new_lanes(p, stride, copies, own)
+    bias = np.zeros(n) if own else p.bias
     for j in driven:
         x.driven[j] = True
-    own = own_thresholds(p, copies)
     for block in range(len(fired)):
         begin = block * WIDEST
         active = min(count - begin, WIDEST)
+        x.due[0] = FAR
+        rest_lanes(p, x, stride)
         for lane in range(active):
-            load_lane(p, x, stride, lane, copies, begin + lane)
+            load_lane(p, x, stride, lane, copies, begin + lane, 0)
         for j in range(n):
             for lane in range(stride):
-                x.ext[j * stride + lane] = p.bias[j]
+                x.ext[j * stride + lane] = bias[j]
         for t in range(len(ext)):
+            if t >= x.due[0]:
+                edit_lanes(x, stride, active, t)
             for j in driven:
                 if same:
                     for lane in range(0, stride, 8):
-                        value = spread(ext[t, j, 0] + p.bias[j], np.uint8(0))
+                        value = spread(ext[t, j, 0] + bias[j], np.uint8(0))
                         store(x.ext, j * stride + lane, value)
                 else:
                     for lane in range(active):
-                        x.ext[j * stride + lane] = ext[t, j, begin + lane] + p.bias[j]
+                        x.ext[j * stride + lane] = ext[t, j, begin + lane] + bias[j]
             if active <= 8:
-                tick_lanes(p, x, stride, active, own, t, np.uint8(0))
+                tick_lanes(p, x, stride, active, t, np.uint8(0))
             else:
-                tick_lanes(p, x, stride, active, own, t, np.uint32(0))
+                tick_lanes(p, x, stride, active, t, np.uint32(0))
             for j in range(n):
                 fired[block, t, j] = x.fired[j]
             if len(v) > 0:

@@ -13,6 +13,7 @@ from neuro.errors import wrong
 from neuro.kernels import Copies
 from neuro.network import Network
 from neuro.program import compile_network
+from neuro.slots import Slots
 
 
 class Recording(NamedTuple):
@@ -75,13 +76,13 @@ def unpack(masks: NDArray[Any], count: int) -> NDArray[np.bool_]:
 
 
 def golden_copies(network: Network, count: int = 1) -> Copies:
-    """`count` copies of a network's own weights and thresholds, to be changed at will."""
+    """`count` copies of a network's own weights, without edits, to be changed at will."""
     repeat = np.ones((count, 1))
+    nothing = np.zeros(0, dtype=np.int64)
     return Copies(
-        network.synapses.weight * repeat,
-        network.input_synapses.weight * repeat,
-        network.neurons.v_threshold * repeat,
-    )
+        network.synapses.weight * repeat, network.input_synapses.weight * repeat,
+        np.zeros(count + 1, dtype=np.int64), nothing, nothing.copy(), np.zeros(0),
+    )  # fmt: skip
 
 
 def simulate_copies(
@@ -121,14 +122,34 @@ def checked_copies(network: Network, copies: Copies, /) -> Copies:
     Raises
     ------
     InputError
-        An array has the wrong shape, or the copies are not equally many.
+        An array has the wrong shape, the copies are not equally many, or an edit is of a place
+        that the network does not have, of an impossible value or out of order.
     """
-    widths = len(network.synapses), len(network.input_synapses), len(network.neurons)
-    checked = Copies(*(np.ascontiguousarray(a, dtype=np.float64) for a in copies))
-    for name, width, given in zip(Copies._fields, widths, checked, strict=True):
-        shape = (len(checked.weight), width)
+    weight, in_weight, first, tick, slot, value = copies
+    checked = Copies(
+        np.ascontiguousarray(weight, dtype=np.float64),
+        np.ascontiguousarray(in_weight, dtype=np.float64),
+        np.ascontiguousarray(first, dtype=np.int64),
+        np.ascontiguousarray(tick, dtype=np.int64),
+        np.ascontiguousarray(slot, dtype=np.int64),
+        np.ascontiguousarray(value, dtype=np.float64),
+    )
+    count, edits = len(checked.weight), len(checked.tick)
+    shapes = [
+        (count, len(network.synapses)), (count, len(network.input_synapses)), (count + 1,),
+        (edits,), (edits,), (edits,),
+    ]  # fmt: skip
+    for name, shape, given in zip(Copies._fields, shapes, checked, strict=True):
         if given.shape != shape:
             raise wrong(f"copies.{name}", f"shape {shape}", given.shape)
+    first, tick = checked.first, checked.tick
+    if first[0] != 0 or first[-1] != edits or (np.diff(first) < 0).any():
+        raise wrong("copies.first", f"numbers that rise from 0 to {edits}", first.tolist())
+    if edits:
+        copy = np.repeat(np.arange(count), np.diff(first))
+        if (tick < 0).any() or ((np.diff(tick) < 0) & (np.diff(copy) == 0)).any():
+            raise wrong("copies.tick", "ticks of at least 0, rising in each copy", tick.tolist())
+        Slots(network).check(checked.slot, checked.value)
     return checked
 
 

@@ -25,45 +25,77 @@ class Twin:
     [[True, False], [False, False], [False, True]]
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, edits: Sequence[tuple[int, int, float]] = ()) -> None:
         self.network = network
         n = network.neurons
-        self.al = [leak_factor(tau, network.dt) for tau in n.tau_mem.tolist()]
-        self.be = [leak_factor(tau, network.dt) for tau in n.tau_syn.tolist()]
-        self.v = n.v_leak.tolist()
-        self.g = [0.0] * len(n)
-        self.held = [0] * len(n)
+        encoder = network.encoder
+        pulsed = 0 if encoder is None or encoder.graded else len(network.inputs)
+        # All that an edit can reach, in the order of `neuro.slots.NAMES`.
+        self.slots: dict[str, list[float]] = {
+            "weight": network.synapses.weight.tolist(),
+            "in_weight": network.input_synapses.weight.tolist(),
+            "v": n.v_leak.tolist(),
+            "g": [0.0] * len(n),
+            "held": [0.0] * len(n),
+            "gain": [encoder.gain] * pulsed if encoder and pulsed else [],
+            "al": [leak_factor(tau, network.dt) for tau in n.tau_mem.tolist()],
+            "v_threshold": n.v_threshold.tolist(),
+            "v_reset": n.v_reset.tolist(),
+            "be": [leak_factor(tau, network.dt) for tau in n.tau_syn.tolist()],
+            "v_leak": n.v_leak.tolist(),
+            "v_min": n.v_min.tolist(),
+            "refractory": n.refractory.astype(float).tolist(),
+            "subtract": [float(reset == 1) for reset in n.reset],
+            "bias": n.bias.tolist(),
+        }
+        self.edits = list(edits)
         self.k = 0
         self.arriving: dict[int, list[float]] = {}
 
+    @property
+    def v(self) -> list[float]:
+        """Potentials."""
+        return self.slots["v"]
+
+    def edit(self) -> None:
+        """Make the edits that are due."""
+        while self.edits and self.edits[0][0] <= self.k:
+            _, slot, value = self.edits.pop(0)
+            for values in self.slots.values():
+                if slot < len(values):
+                    values[slot] = value
+                    break
+                slot -= len(values)
+
     def tick(self, ext: Sequence[float]) -> list[bool]:
         """Advance one tick with external input `ext` and return who fired."""
-        n = self.network.neurons
-        ring = self.arriving.pop(self.k, [0.0] * len(n))
+        self.edit()
+        n, s = len(self.network.neurons), self.slots
+        ring = self.arriving.pop(self.k, [0.0] * n)
         fired = []
-        for j in range(len(n)):
-            self.g[j] = self.g[j] * self.be[j] + ring[j]
-            if self.held[j] > 0:
-                self.held[j] -= 1
+        for j in range(n):
+            s["g"][j] = s["g"][j] * s["be"][j] + ring[j]
+            if s["held"][j] > 0:
+                s["held"][j] -= 1
                 fired.append(False)
                 continue
-            total = self.g[j] + (ext[j] + float(n.bias[j]))
-            v_leak = float(n.v_leak[j])
-            v = max(v_leak + (self.v[j] - v_leak) * self.al[j] + total, float(n.v_min[j]))
-            fires = v >= float(n.v_threshold[j])
+            total = s["g"][j] + (ext[j] + s["bias"][j])
+            v_leak = s["v_leak"][j]
+            v = max(v_leak + (s["v"][j] - v_leak) * s["al"][j] + total, s["v_min"][j])
+            fires = v >= s["v_threshold"][j]
             if fires:
-                if n.reset[j] == 1:
-                    v = v - (float(n.v_threshold[j]) - float(n.v_reset[j]))
+                if s["subtract"][j] == 1:
+                    v = v - (s["v_threshold"][j] - s["v_reset"][j])
                 else:
-                    v = float(n.v_reset[j])
-                self.held[j] = int(n.refractory[j])
-            self.v[j] = v
+                    v = s["v_reset"][j]
+                s["held"][j] = s["refractory"][j]
+            s["v"][j] = v
             fired.append(fires)
-        s = self.network.synapses
-        for e in range(len(s)):
-            if fired[s.pre[e]]:
-                later = self.arriving.setdefault(self.k + int(s.delay[e]), [0.0] * len(n))
-                later[s.post[e]] += float(s.weight[e])
+        synapses = self.network.synapses
+        for e in range(len(synapses)):
+            if fired[synapses.pre[e]]:
+                later = self.arriving.setdefault(self.k + int(synapses.delay[e]), [0.0] * n)
+                later[synapses.post[e]] += self.slots["weight"][e]
         self.k += 1
         return fired
 
@@ -77,16 +109,16 @@ class Twin:
         pulses = np.zeros((encoder.channels, (encoder.ticks + 63) // 64), dtype=np.uint64)
         values = np.asarray(observation, dtype=np.float64)
         encoder.kernel(values, encoder.parameters(), current, pulses)
-        constant = [0.0] * len(network.neurons)
-        for i in range(len(inputs)):
-            constant[inputs.post[i]] += float(inputs.weight[i]) * float(current[inputs.channel[i]])
         spikes = []
         for t in range(encoder.ticks):
-            ext = list(constant)
+            self.edit()
+            ext = [0.0] * len(network.neurons)
+            for i, weight in enumerate(self.slots["in_weight"]):
+                ext[inputs.post[i]] += weight * float(current[inputs.channel[i]])
             if not encoder.graded:
                 for channel, j in enumerate(network.inputs.tolist()):
                     if int(pulses[channel, t // 64]) >> (t % 64) & 1:
-                        ext[j] += encoder.gain
+                        ext[j] += self.slots["gain"][channel]
             spikes.append(self.tick(ext))
         seen = np.zeros(len(network.outputs))
         for o, j in enumerate(network.outputs.tolist()):

@@ -21,8 +21,8 @@ from neuro import (
     golden_copies,
 )
 from neuro.faults import Fault, Gaussian, inject
-from neuro.kernels import Copies
 from neuro.readouts import FirstToSpike, HighestPotential, Potential, SpikeRate
+from neuro.slots import Slots, pick, with_edits
 
 TASK = TASKS["cartpole"]
 RATES = {name: rate for name, (_, rate) in MUTATIONS.items()}
@@ -298,7 +298,8 @@ def test_copies_play_as_in_compiled_episodes(play_copies, count):
     """Thresholds and weights of their own, in lanes that come and go."""
     network = NETWORKS["flip-flop, by hand"]
     copies = inject(network, [Fault(Gaussian(), 0.3)], 3, range(6))
-    copies.v_threshold[4] *= 1.5
+    slot, threshold = Slots(network).at("v_threshold"), network.neurons.v_threshold
+    copies = with_edits(copies, slot * 0 + 4, slot * 0, slot, 1.5 * threshold)
     copy_of = np.random.default_rng(0).integers(0, 6, count)
     seeds = MANY[:count]
     wanted = {"copies": copies, "copy_of": copy_of}
@@ -313,7 +314,7 @@ def test_copies_play_as_in_compiled_episodes(play_copies, count):
 def test_the_first_copy_plays_unless_told_otherwise():
     network = NETWORKS["flip-flop, by hand"]
     copies = inject(network, [Fault(Gaussian(), 0.5)], 3, range(2))
-    first = Copies(*(array[:1] for array in copies))
+    first = pick(copies, [0])
     found = play_environment(network, cartpole, MANY[:5], copies=copies)
     assert same(found, play_environment(network, cartpole, MANY[:5], copies=first))
     listed = play_environment(network, cartpole, MANY[:5], copies=copies, copy_of=[1] * 5)

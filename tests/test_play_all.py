@@ -20,6 +20,7 @@ from neuro import (
 from neuro.faults import Fault, Gaussian, inject
 from neuro.jit import READ_OUT, kernel_function
 from neuro.kernels import Copies
+from neuro.slots import Slots, pick, with_edits
 
 TASK = TASKS["cartpole"]
 RATES = {name: rate for name, (_, rate) in MUTATIONS.items()}
@@ -105,8 +106,9 @@ def test_copies_play_as_if_alone(networks, workers, jobs):
     """Each network's copies are its own: those of others lie before and after them in memory."""
     numbers = np.random.default_rng(jobs)
     copies = [inject(n, [Fault(Gaussian(), 0.3)], 7, range(6)) for n in networks]
-    for k, each in enumerate(copies):
-        each.v_threshold[k % 6] *= 1.25
+    for k, (network, each) in enumerate(zip(networks, copies, strict=True)):
+        slot, threshold = Slots(network).at("v_threshold"), network.neurons.v_threshold
+        copies[k] = with_edits(each, slot * 0 + k % 6, slot * 0, slot, 1.25 * threshold)
     wanted = {"copy_of": numbers.integers(0, 6, jobs), "start_of": numbers.integers(0, 5, jobs)}
     together = play_all(networks, TASK, STARTS, copies=copies, workers=workers, **wanted)
     alone = [
@@ -182,8 +184,8 @@ def test_copies_of_any_layout(networks):
     """Copies that were picked out of others, or transposed, count as they read."""
     chosen = networks[:4]
     copies = [inject(n, [Fault(Gaussian(), 0.3)], 7, range(6)) for n in chosen]
-    picked = [Copies(*(array[::2] for array in each)) for each in copies]
-    fortran = [Copies(*(np.asfortranarray(array[::2]) for array in each)) for each in copies]
+    picked = [pick(each, [0, 2, 4]) for each in copies]
+    fortran = [Copies(*(np.asfortranarray(array) for array in each)) for each in picked]
     jobs = {"copy_of": np.arange(3), "start_of": np.arange(3)}
     found = [play_all(chosen, TASK, STARTS, copies=c, **jobs).scores for c in (picked, fortran)]
     expected = play_all(

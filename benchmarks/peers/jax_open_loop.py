@@ -24,7 +24,7 @@ from benchmarks.peers.jax_network import (
 )
 from benchmarks.problems import Problem, external_input, noisy_copies
 from neuro import simulate_copies
-from neuro.kernels import Copies
+from neuro.slots import pick
 
 # Copies of which our kernels simulate a few to compare.
 COMPARED = 4
@@ -43,7 +43,7 @@ def open_loop_sparse(problem: Problem) -> Prepared:
 def open_loop_copies(problem: Problem) -> Prepared:
     """Prepare a run in which every copy has weights of its own."""
     copies = noisy_copies(problem.network, COPIES)
-    few = Copies(*(array[:COMPARED] for array in copies))
+    few = pick(copies, range(COMPARED))
     ext = np.repeat(external_input(problem)[:, :, None], COMPARED, axis=2)
     expected = int(simulate_copies(problem.network, few, ext).spikes.sum())
     arrivals = sparse_arrivals(problem.network, copies.weight)

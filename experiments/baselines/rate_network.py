@@ -14,7 +14,8 @@ from fitness.wiring import checked_jobs
 from neuro import Actions, Network
 from neuro.actions import Box, count_values
 from neuro.errors import wrong
-from neuro.faults import Draws, FaultRound, FaultSite
+from neuro.faults import Draws, FaultRound, FaultSite, Values
+from neuro.faults.times import Permanent
 from neuro.hashing import hash_words
 
 
@@ -151,8 +152,11 @@ class RateNetwork:
         for fault in faults:
             if fault.site != FaultSite():
                 raise wrong("site", "all, the only one of a network of rates", fault.site.kind)
+            if fault.when != Permanent():
+                raise wrong("time", "permanent, for a network of rates", fault.when.name)
             stream = Draws(seed, numbers, keys, fault.model.name)
-            weights = fault.model.weights(weights, fault.severity, stream)
+            struck = fault.model.strike(cast(Values, _Weights(weights)), fault.severity, stream)
+            weights = struck["weight"]
         return weights
 
     def measure(self, evaluator: Evaluator, /) -> NDArray[np.float64]:
@@ -161,6 +165,8 @@ class RateNetwork:
         Objectives may ask nothing of the network but its size.
         """
         task, draws, each = evaluator.task, evaluator.draws, evaluator.each
+        if evaluator.mixture:
+            raise wrong("faults", "no mixture, for a network of rates", "one")
         starts = task.draw_starts(evaluator.seed, evaluator.purpose, evaluator.starts)
         golden = self.play(task, starts).scores
         faulty = None
@@ -174,6 +180,18 @@ class RateNetwork:
             faulty = played.scores.reshape(draws, each).mean(axis=1)
         measured = Measurement(cast(Network, self), task, golden, faulty, evaluator.aggregate)
         return np.array([objective.measure(measured) for objective in evaluator.objectives])
+
+
+class _Weights:
+    """Values of a network that has nothing but weights; see `neuro.faults.Values`."""
+
+    def __init__(self, weights: NDArray[np.float64]) -> None:
+        self.weights = weights
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        if name != "weight":
+            raise wrong("faults", "models of weights, for a network of rates", name)
+        return self.weights
 
 
 def count_outputs(actions: Actions) -> int:

@@ -7,77 +7,168 @@ from typing import Any
 
 EXAMPLE = """  tardigrade faults runs/first/front/000.json --out faults
   tardigrade faults NET.json --model bit-flip:bits=6 --severity 1e-3..1e-1:5 --out flips
-  tardigrade faults A.json B.json --model dead-synapse --severity 0.05,0.1,0.2 --out compared"""
+  tardigrade faults A.json B.json --model dead-synapse --severity 0.05,0.1,0.2 --out compared
+  tardigrade faults runs/first --single --model bit-flip --model dead-neuron --out audit
+  tardigrade faults NET.json --model bit-flip --time upset --single --margin 0.02 --out upsets
+  tardigrade faults audit/campaign.toml --out again"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("network", nargs="+", metavar="NETWORK.json", help="network files")
+    parser.add_argument(
+        "network",
+        nargs="*",
+        metavar="NETWORK.json|RUN_DIR|CAMPAIGN.toml",
+        help="network files, runs (all networks of their fronts), or one campaign file",
+    )
     parser.add_argument(
         "--model",
         action="append",
-        metavar="MODEL[:KEY=VALUE]",
-        help="gaussian, dead-synapse or bit-flip; may be repeated (all)",
+        metavar="MODEL[:KEY=VALUE,...]",
+        help="a fault model, or all; may be repeated (gaussian, dead-synapse and bit-flip; with "
+        "--single bit-flip, dead-synapse, dead-neuron and saturated-neuron)",
     )
+    parser.add_argument("--list", action="store_true", help="list the fault models and times")
     parser.add_argument(
         "--severity",
         metavar="A,B,...|LOW..HIGH:N",
         help="severities, or N of them spaced evenly on a log scale (a range that suits the model)",
     )
     parser.add_argument(
-        "--site", default="all", metavar="KIND", help="all, synapses or input-synapses (all)"
+        "--site",
+        metavar="KIND",
+        help="all, synapses, input-synapses, neurons, hidden, inputs, outputs or channels (all)",
     )
     parser.add_argument(
-        "--draws", type=int, default=1000, metavar="K", help="fault draws per severity (1000)"
+        "--group",
+        metavar="GROUP",
+        help="what is struck together: site, row, column, cluster or network (site)",
     )
+    parser.add_argument(
+        "--time",
+        metavar="TIME[:KEY=VALUE,...]",
+        help="permanent, upset, window, intermittent, accumulating or redrawn (the model's own)",
+    )
+    parser.add_argument("--draws", type=int, metavar="K", help="fault draws per severity (1000)")
     parser.add_argument(
         "--episodes",
         type=int,
         metavar="N",
         help="starts that each draw plays (10), or test samples (all)",
     )
+    parser.add_argument(
+        "--single",
+        action="store_true",
+        default=None,
+        help="inject faults one by one: all of them, or a sample if there are too many",
+    )
+    parser.add_argument(
+        "--margin", type=float, metavar="E", help="margin of error of that sample (0.01)"
+    )
+    parser.add_argument(
+        "--confidence", type=float, metavar="C", help="its confidence, and --precision's (0.95)"
+    )
+    parser.add_argument(
+        "--most", type=int, metavar="N", help="single faults that are all tried (20000)"
+    )
+    parser.add_argument(
+        "--precision",
+        type=float,
+        metavar="D",
+        help="stop once the mean drop is known to within D, looking after 100, 200, 400, ...",
+    )
     parser.add_argument("--task", metavar="TASK", help="the one the file names, if left out")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed (0)")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed (0)")
     parser.add_argument(
         "--workers", type=int, metavar="W", help="threads; does not change the result (all cores)"
     )
-    parser.add_argument("--out", required=True, metavar="DIR", help="directory for the results")
+    parser.add_argument(
+        "--self-check",
+        action="store_true",
+        help="play everything again without leaving anything out, and compare",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="directory for the results; a campaign that was interrupted goes on in its own",
+    )
 
 
 def run(options: Namespace) -> tuple[Any, str]:
-    """Run the campaign on each network."""
+    """Run the campaign, or list what there is."""
     import os
+    from dataclasses import replace
+    from pathlib import Path
 
-    from experiments.fault_study import parse_severities, run_study
-    from experiments.load import load_for_task
-    from fitness import Campaign
+    from experiments.faults.plan import Plan, read_plan
+    from experiments.faults.study import parse_severities, run_study
     from neuro.errors import InputError, wrong
-    from neuro.faults import MODELS, FaultSite, parse_model
 
-    models = [parse_model(text) for text in (options.model or list(MODELS))]
-    if len({m.name for m in models}) < len(models):
-        raise wrong("--model", "each fault model once", ", ".join(m.name for m in models))
-    given = parse_severities(options.severity) if options.severity is not None else None
-    networks, task = {}, None
-    for path in options.network:
-        network, found = load_for_task(path, options.task)
-        if task is not None and found.name != task.name:
-            raise InputError(f"{path}: expected task {task.name} as before, got {found.name}")
-        task = found
-        if path in networks:
-            raise InputError(f"{path}: expected each network once")
-        networks[path] = network
-    assert task is not None
-    episodes = options.episodes
-    if episodes is None:
-        episodes = 1_000_000 if task.kind == "classification" else 10
-    campaign = Campaign(
-        task,
-        [(model, given or model.severities) for model in models],
-        draws=options.draws,
-        episodes=episodes,
-        seed=options.seed,
-        site=FaultSite(options.site),
-        workers=options.workers if options.workers is not None else os.cpu_count() or 1,
+    if options.list:
+        return _listed()
+    if not options.network:
+        raise wrong("NETWORK.json", "at least one network", "none")
+    if options.out is None:
+        raise wrong("--out", "a directory", "none")
+    names = ("site", "group", "time", "draws", "episodes", "single", "margin", "confidence",
+             "most", "precision", "task", "seed")  # fmt: skip
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    if options.model:
+        given["models"] = tuple(options.model)
+    files, directory = options.network, Path()
+    if any(name.endswith(".toml") for name in files):
+        if len(files) > 1:
+            raise wrong("campaign", "one campaign file, or networks", ", ".join(files))
+        plan, directory = read_plan(files[0]), Path()
+        if "models" in given:
+            raise InputError("--model: expected none beside a campaign file")
+        plan = replace(plan, **given)
+    else:
+        plan = Plan(tuple(files), **given)
+    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    plan = replace(plan, workers=workers)
+    if options.severity is not None:
+        severities = parse_severities(options.severity)
+        count = len(replace(plan, severities=()).resolve(directory).models)
+        plan = replace(plan, severities=(severities,) * count)
+    resolved = plan.resolve(directory)
+    return run_study(resolved, options.out, options.typed, self_check=options.self_check)
+
+
+def _listed() -> tuple[Any, str]:
+    """List fault models and times."""
+    from experiments.tables import aligned
+    from neuro.faults import MODELS, TIMES
+    from neuro.specs import to_table
+
+    models = [
+        {
+            "name": name,
+            "family": cls.family,
+            "acts_on": cls.owner,
+            "time": cls.time.name,
+            "severity": cls.severity,
+            "typical": cls.typical,
+            "parameters": {k: v for k, v in to_table(cls()).items() if k != "name"},
+        }
+        for name, cls in MODELS.items()
+    ]
+    times = [
+        {"name": name, "parameters": {k: v for k, v in to_table(cls()).items() if k != "name"}}
+        for name, cls in TIMES.items()
+    ]
+    header = ["model", "family", "acts on", "time", "parameters", "severity"]
+    body = [
+        [m["name"], m["family"], m["acts_on"], m["time"], _parameters(m), m["severity"]]
+        for m in models
+    ]
+    text = (
+        aligned(body, header)
+        + "\n\n"
+        + aligned([[t["name"], _parameters(t)] for t in times], ["time", "parameters"])
     )
-    return run_study(campaign, networks, options.out, options.typed)
+    return {"models": models, "times": times}, text
+
+
+def _parameters(part: Any) -> str:
+    return ",".join(f"{k}={v}" for k, v in part["parameters"].items()) or "-"

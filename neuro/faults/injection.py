@@ -1,4 +1,4 @@
-"""Where and when faults strike, and putting them into copies of a network.
+"""Putting faults into copies of a network.
 
 The words are those of SpikeFI (Spyrou et al.): a *fault model* says what, a *fault site*
 where; a *fault* is both together with a severity and a time; a *fault round* is a set of
@@ -7,71 +7,35 @@ faults injected together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro.errors import wrong
+from neuro.errors import InputError, wrong
+from neuro.faults.contract import FaultModel, SiteFault
 from neuro.faults.draws import Draws
-from neuro.faults.models import FaultModel
+from neuro.faults.image import Carrier, Image
+from neuro.faults.models import parse_model
+from neuro.faults.sites import FaultSite
+from neuro.faults.times import Change, FaultTime, Permanent
+from neuro.faults.values import OWNERS, Values, site_keys
+from neuro.hashing import hash_words
 from neuro.kernels import Copies
 from neuro.network import Network
+from neuro.simulate import golden_copies
+from neuro.slots import with_edits
 from neuro.specs import real, settle, whole
 
-KINDS = ("all", "synapses", "input-synapses")
-
-
-@dataclass(frozen=True)
-class FaultSite:
-    """Where: which synapses a fault may strike.
-
-    Parameters
-    ----------
-    kind : {"all", "synapses", "input-synapses"}
-    index : tuple of int, optional
-        Only these, counted within the kind; all of them if left out.
-    """
-
-    kind: str = "all"
-    index: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise wrong("site", f"one of {', '.join(KINDS)}", self.kind)
-        for k in self.index or ():
-            whole(k, "site index", -(2**63), 2**63 - 1)
-
-    def mask(self, network: Network) -> NDArray[np.bool_]:
-        """Which of the network's weights (synapses, then input synapses) it covers."""
-        e, i = len(network.synapses), len(network.input_synapses)
-        low, high = {"all": (0, e + i), "synapses": (0, e), "input-synapses": (e, e + i)}[self.kind]
-        covered = np.zeros(e + i, dtype=bool)
-        if self.index is None:
-            covered[low:high] = True
-        else:
-            for k in self.index:
-                if not 0 <= k < high - low:
-                    raise wrong("site", f"an index below {high - low} of {self.kind}", k)
-                covered[low + k] = True
-        return covered
-
-
-@dataclass(frozen=True)
-class FaultTime:
-    """When: faults are there from the first tick to the last."""
-
-    name: str = "permanent"
-
-    def __post_init__(self) -> None:
-        if self.name != "permanent":
-            raise wrong("time", "permanent", self.name)
+MOST_EDITS = 50_000_000
+"""Of all copies made at once: some 5 GB while they are made, 1.2 GB then."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What, how bad, where and when.
+    """What, how bad, where and when; the model's own time if none is given.
 
     Examples
     --------
@@ -83,19 +47,71 @@ class Fault:
     model: FaultModel
     severity: float
     site: FaultSite = field(default_factory=FaultSite)
-    time: FaultTime = field(default_factory=FaultTime)
+    time: FaultTime | None = None
 
     def __post_init__(self) -> None:
         name = f"severity of {self.model.name}"
         settle(self, severity=real(self.severity, name, 0.0, self.model.largest))
+        if self.time is None:
+            settle(self, time=self.model.time)
+        site, model = self.site, self.model
+        if not site.fits(model.owner):
+            where = site.kind if site.group == "site" else f"{site.kind} by {site.group}"
+            raise wrong(f"site of {model.name}", f"one that {model.owner} have", where)
+        if model.within != "all" and site.kind not in ("all", model.within):
+            raise wrong(f"site of {model.name}", f"all or {model.within}", site.kind)
+
+    @property
+    def when(self) -> FaultTime:
+        """Its time."""
+        assert self.time is not None
+        return self.time
+
+
+def parse_fault(
+    text: str, site: FaultSite | None = None, time: FaultTime | None = None, /
+) -> Fault:
+    """Make a fault from ``model[:parameter=value,...][@severity]``; see `parse_model`.
+
+    The severity is the model's typical one if none is given.
+
+    Examples
+    --------
+    >>> parse_fault("bit-flip:bits=6@0.05").severity, parse_fault("gaussian").severity
+    (0.05, 0.5)
+    """
+    name, _, given = text.partition("@")
+    model = parse_model(name)
+    try:
+        severity = float(given) if given else model.typical
+    except ValueError:
+        raise wrong(f"severity of {model.name}", "a number", given) from None
+    return Fault(model, severity, site or FaultSite(), time)
 
 
 FaultRound = Sequence[Fault]
 """Faults that are injected together, in this order."""
 
 
-def inject(network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /) -> Copies:
-    """Make one faulty copy of a network for each draw.
+class Struck(NamedTuple):
+    """Faulty copies, and the network that they are copies of.
+
+    Attributes
+    ----------
+    network : Network
+        The given one, unless faults change delays: then it has synapses more, which the golden
+        network does not notice because their weights are 0.
+    copies : Copies
+    """
+
+    network: Network
+    copies: Copies
+
+
+def inject(
+    network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /, *, horizon: int = 0
+) -> Copies:
+    """Make one faulty copy of a network for each draw; faults of delays need `strike`.
 
     Parameters
     ----------
@@ -105,6 +121,8 @@ def inject(network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /)
     seed : int
     draws : array_like of int, shape (K,)
         Numbers of the draws; the same number always gives the same faults.
+    horizon : int
+        Ticks of the longest episode; needed for faults that come and go.
 
     Returns
     -------
@@ -119,20 +137,232 @@ def inject(network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /)
     >>> inject(network, [Fault(DeadSynapse(), 0.5)], 1, range(4)).weight.shape
     (4, 2)
     """
+    struck = strike(network, faults, seed, draws, horizon=horizon)
+    if struck.network is not network:
+        names = ", ".join(fault.model.name for fault in faults)
+        raise InputError(f"faults {names}: they change delays; expected a call of strike()")
+    return struck.copies
+
+
+def strike(
+    network: Network, faults: FaultRound, seed: int, draws: ArrayLike, /, *, horizon: int = 0
+) -> Struck:
+    """Make one faulty copy of a network for each draw; arguments as of `inject`.
+
+    Examples
+    --------
+    >>> from neuro import Network
+    >>> from neuro.faults import DelayShift, Fault, strike
+    >>> struck = strike(Network.build(2, [(0, 1, 0.5, 1)]), [Fault(DelayShift(2), 1.0)], 1, [0])
+    >>> struck.network.synapses.delay, struck.copies.weight
+    (array([1, 3]), array([[0. , 0.5]]))
+    """
     whole(seed, "seed", 0, 2**64 - 1)
     numbers = _check_draws(draws)
-    keys, nominal = network.synapse_keys(), network.weights
-    weights = np.repeat(nominal[None, :], len(numbers), axis=0)
-    for fault in faults:
-        stream = Draws(seed, numbers, keys, fault.model.name)
-        struck = fault.model.weights(weights, fault.severity, stream)
-        weights = np.where(fault.site.mask(network), struck, weights)
-    e = len(network.synapses)
-    return Copies(
-        np.ascontiguousarray(weights[:, :e]),
-        np.ascontiguousarray(weights[:, e:]),
-        np.repeat(network.neurons.v_threshold[None, :], len(numbers), axis=0),
-    )
+
+    def struck(fault: Fault, values: Values, level: float, occasion: int, chosen: _Rows) -> None:
+        model, site = fault.model, fault.site
+        keys = site.keys(network, model.owner)
+        purpose = f"{model.name} {occasion}" if occasion else model.name
+        stream = Draws(seed, numbers[chosen], keys, purpose)
+        where = site.mask(network, model.owner)
+        _change(values, model, model.strike(values, fault.severity * level, stream), where)
+
+    schedules = [_schedule(faults, horizon, seed, int(draw)) for draw in numbers]
+    return _copies(network, faults, schedules, struck)
+
+
+def single_faults(network: Network, model: FaultModel, site: FaultSite, /) -> NDArray[np.int64]:
+    """Numbers of all single faults of a model at a site; see `SiteFault.single`.
+
+    Raises
+    ------
+    InputError
+        The model's faults cannot be counted, because they are everywhere at once.
+    """
+    model = _countable(model)
+    if site.group != "site":
+        raise wrong("site group", "site, for faults one by one", site.group)
+    where = site.mask(network, model.owner) & FaultSite(model.within).mask(network, model.owner)
+    ways = model.ways()
+    return (np.flatnonzero(where)[:, None] * ways + np.arange(ways)).ravel()
+
+
+def fault_keys(network: Network, fault: Fault, numbers: NDArray[np.int64], /) -> NDArray[np.uint64]:
+    """Stable keys of numbered single faults: the same fault has the same key in all networks."""
+    model = fault.model
+    assert isinstance(model, SiteFault)
+    keys = fault.site.keys(network, model.owner)
+    ways = model.ways()
+    return hash_words(keys[numbers // ways], (numbers % ways).astype(np.uint64))
+
+
+def strike_each(
+    network: Network,
+    fault: Fault,
+    seed: int,
+    numbers: ArrayLike,
+    /,
+    *,
+    horizon: int = 0,
+    ticks: ArrayLike | None = None,
+) -> Struck:
+    """Make a copy with each of the numbered single faults of a model; see `single_faults`.
+
+    The fault's severity plays no part. Where damage or times are random, they are those of draw 0,
+    unless `ticks` says when each of them begins.
+
+    Examples
+    --------
+    >>> from neuro import Network
+    >>> from neuro.faults import BitFlip, Fault, FaultSite, single_faults, strike_each
+    >>> network = Network.build(2, [(0, 1, 0.7, 1)])
+    >>> model = BitFlip(bits=4)
+    >>> strike_each(network, Fault(model, 0.0), 0, single_faults(network, model, FaultSite())
+    ... ).copies.weight[:, 0].round(1)
+    array([ 0.6,  0.5,  0.3, -0.1])
+    """
+    whole(seed, "seed", 0, 2**64 - 1)
+    model = _countable(fault.model)
+    keys = site_keys(network, model.owner)
+    chosen_numbers = _check_draws(numbers).astype(np.int64)
+    most = len(keys) * model.ways()
+    if (chosen_numbers >= most).any():
+        raise wrong("faults one by one", f"numbers below {most}", int(chosen_numbers.max()))
+
+    def struck(fault: Fault, values: Values, level: float, occasion: int, chosen: _Rows) -> None:
+        purpose = f"{model.name} {occasion}" if occasion else model.name
+        changed = model.single(values, chosen_numbers[chosen], Draws(seed, [0], keys, purpose))
+        _change(values, model, changed, np.ones(len(keys), dtype=bool))
+
+    if ticks is None:
+        schedules = [_schedule([fault], horizon, seed, 0)] * len(chosen_numbers)
+    else:
+        whens = [replace(fault.when, tick=int(t)) for t in np.asarray(ticks)]  # type: ignore[type-var]
+        schedules = [_schedule([replace(fault, time=w)], horizon, seed, 0) for w in whens]
+    return _copies(network, [fault], schedules, struck)
+
+
+def _countable(model: FaultModel) -> SiteFault:
+    if not isinstance(model, SiteFault):
+        raise wrong("faults one by one", "a model that strikes single sites", model.name)
+    return model
+
+
+def _change(
+    values: Values, model: FaultModel, changed: Mapping[str, Any], where: NDArray[np.bool_]
+) -> None:
+    for name, array in changed.items():
+        if OWNERS.get(name) != model.owner:
+            raise wrong(f"model {model.name}", f"what {model.owner} have", name)
+        values.change(name, array, where)
+
+
+_Rows = NDArray[np.int64]
+_Moment = tuple[int, tuple[tuple[float, int], ...]]
+_State = tuple[NDArray[np.int64], _Rows, Values]
+_Strike = Callable[[Fault, Values, float, int, _Rows], None]
+
+
+def _schedule(faults: FaultRound, horizon: int, seed: int, draw: int) -> list[_Moment]:
+    """List the ticks at which any fault changes, with the levels and occasions of all of them."""
+    each = []
+    for k, fault in enumerate(faults):
+        if isinstance(fault.when, Permanent):
+            each.append([Change(0, 1.0)])
+            continue
+        if horizon <= 0:
+            expected = f"the ticks of an episode, for faults that are {fault.when.name}"
+            raise wrong("horizon", expected, horizon)
+        # Each fault of a round has times of its own.
+        own = int(hash_words(seed, k)) if k else seed
+        changes = fault.when.changes(horizon, own, draw)
+        each.append([change for change in changes if change.tick < horizon])
+    now: list[tuple[float, int]] = [(0.0, 0)] * len(faults)
+    moments: dict[int, tuple[tuple[float, int], ...]] = {}
+    events = sorted((change.tick, k, change) for k, some in enumerate(each) for change in some)
+    for tick, k, change in events:
+        now[k] = change.level, change.occasion
+        moments[tick] = tuple(now)
+    return list(moments.items())
+
+
+def _copies(
+    network: Network, faults: FaultRound, schedules: list[list[_Moment]], struck: _Strike
+) -> Struck:
+    """Strike every copy at every moment of its schedule, and note what changes."""
+    phases = _phases(schedules)
+
+    def states() -> Iterator[_State]:
+        for ticks, chosen, levels in phases:
+            values = Values(network, len(chosen))
+            for fault, (level, occasion) in zip(faults, levels, strict=True):
+                if level > 0.0:
+                    struck(fault, values, level, occasion, chosen)
+            yield ticks, chosen, values
+
+    carrier = Carrier(network)
+    copies = _changes(states(), network, carrier, len(schedules))
+    if copies is None:
+        # Faults are made anew instead of kept: noise of an episode may not fit into memory.
+        delays = (values["delay"] for *_, values in states() if "delay" in values.changed)
+        carrier = Carrier(network, delays)
+        copies = _changes(states(), network, carrier, len(schedules))
+    assert copies is not None
+    return Struck(carrier.network, copies)
+
+
+def _changes(
+    states: Iterator[_State], network: Network, carrier: Carrier, count: int
+) -> Copies | None:
+    """Make copies that go through the given states; none if the carrier has no room for them."""
+    copies = golden_copies(carrier.network, count)
+    image = Image(network, carrier)
+    now = np.repeat(image.golden, count, axis=0)
+    e, weights = copies.weight.shape[1], copies.weight.shape[1] + copies.in_weight.shape[1]
+    edits: list[tuple[NDArray[Any], ...]] = []
+    total = 0
+    for ticks, chosen, values in states:
+        if not carrier.fits(values):
+            return None
+        before, after = now[chosen], image.of(values)
+        differs = after != before
+        # States hold NaN where they are left alone, but who is held for ever must be let go.
+        let_go = np.isnan(after) & (before == np.inf)
+        differs &= ~np.isnan(after) | let_go
+        now[chosen] = after
+        first = ticks == 0  # weights to begin with are no edits
+        copies.weight[chosen[first]] = after[first, :e]
+        copies.in_weight[chosen[first]] = after[first, e:weights]
+        differs[first, :weights] = False
+        row, slot = np.nonzero(differs)
+        edits.append((chosen[row], ticks[row], slot, np.where(let_go, 0.0, after)[row, slot]))
+        total += len(row)
+        if total > MOST_EDITS:
+            raise InputError(
+                f"faults: expected at most {MOST_EDITS:,} changes in all copies made at once; "
+                "redraw noise less often or shorten the episodes"
+            )
+    if not edits:
+        return copies
+    return with_edits(copies, *(np.concatenate(part) for part in zip(*edits, strict=True)))
+
+
+def _phases(
+    schedules: list[list[_Moment]],
+) -> list[tuple[NDArray[np.int64], _Rows, tuple[tuple[float, int], ...]]]:
+    """Put together what many copies go through at once: ticks, copies, and the same levels."""
+    phases = []
+    for place in range(max((len(s) for s in schedules), default=0)):
+        alike: dict[tuple[tuple[float, int], ...], list[int]] = {}
+        for k, schedule in enumerate(schedules):
+            if place < len(schedule):
+                alike.setdefault(schedule[place][1], []).append(k)
+        for levels, members in alike.items():
+            chosen = np.array(members, dtype=np.int64)
+            ticks = np.array([schedules[k][place][0] for k in members], dtype=np.int64)
+            phases.append((ticks, chosen, levels))
+    return phases
 
 
 def _check_draws(draws: ArrayLike) -> NDArray[np.uint64]:

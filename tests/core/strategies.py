@@ -14,13 +14,14 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from neuro import READOUTS, Network
+from neuro import READOUTS, Network, golden_copies
 from neuro.actions import Actions, Box
 from neuro.columns import RESET_RULES
 from neuro.encoders import Argyle, Bins, Current, Encoder, FlipFlop, Latency, Population, Rate
 from neuro.errors import InputError
 from neuro.kernels import Copies
 from neuro.readouts import HighestPotential, Potential, Readout, SpikeRate
+from neuro.slots import NAMES, Slots, with_edits
 
 JIT = not numba.config.DISABLE_JIT
 LANES = (1, 3, 8, 13)
@@ -283,7 +284,9 @@ def random_controller(
     )  # fmt: skip
 
 
-def random_copies(rng: np.random.Generator, network: Network, count: int) -> Copies:
+def random_copies(
+    rng: np.random.Generator, network: Network, count: int, own_thresholds: bool = True
+) -> Copies:
     """Copies with different weights and thresholds; some synapses and neurons are dead."""
 
     def spread(values):
@@ -293,17 +296,58 @@ def random_copies(rng: np.random.Generator, network: Network, count: int) -> Cop
     threshold = np.repeat(network.neurons.v_threshold[None, :], count, axis=0)
     threshold += rng.choice((0.0, 0.1, -0.2), threshold.shape)
     threshold[rng.random(threshold.shape) < 0.05] = np.inf
-    return Copies(spread(network.synapses.weight), spread(network.input_synapses.weight), threshold)
+    copies = golden_copies(network, count)._replace(
+        weight=spread(network.synapses.weight), in_weight=spread(network.input_synapses.weight)
+    )
+    if not own_thresholds:
+        return copies
+    copy, neuron = np.nonzero(threshold != network.neurons.v_threshold)
+    slot = Slots(network).at("v_threshold")[neuron]
+    return with_edits(copies, copy, slot * 0, slot, threshold[copy, neuron])
 
 
-def copy_as_network(network: Network, copies: Copies, f: int) -> Network:
-    """Copy `f` as a network of its own, for the twin."""
+def random_edits(
+    rng: np.random.Generator, network: Network, copies: Copies, ticks: int, most: int = 12
+) -> Copies:
+    """The copies with edits of any slot at any of the first `ticks` ticks."""
+    slots = Slots(network)
+    made = []
+    most = most if len(network.neurons) else 1
+    for f in np.repeat(np.arange(len(copies.weight)), rng.integers(most, size=len(copies.weight))):
+        name = rng.choice([n for n in NAMES if slots.count[n]])
+        values = {
+            "held": (0.0, 1.0, 3.0, np.inf), "refractory": (0.0, 2.0), "al": (0.0, 0.5, 1.0),
+            "be": (0.0, 0.5), "subtract": (0.0, 1.0), "v_threshold": (0.3, np.inf),
+            "v_min": (-np.inf, -0.5), "gain": (0.0, 1.0),
+        }.get(name, (0.0, -0.7, 0.4, 1.0))  # fmt: skip
+        made.append((f, rng.integers(ticks), rng.choice(slots.at(name)), rng.choice(values)))
+    return with_edits(copies, *zip(*made, strict=True)) if made else copies
+
+
+def edits_of(copies: Copies, f: int) -> list[tuple[int, int, float]]:
+    """Edits of copy `f`, for the twin."""
+    part = slice(copies.first[f], copies.first[f + 1])
+    arrays = (copies.tick, copies.slot, copies.value)
+    return list(zip(*(array[part].tolist() for array in arrays), strict=True))
+
+
+def weighed(network: Network, copies: Copies, f: int) -> Network:
+    """The network with the weights of copy `f`."""
     return replace(
         network,
-        neurons=replace(network.neurons, v_threshold=copies.v_threshold[f]),
         synapses=replace(network.synapses, weight=copies.weight[f]),
         input_synapses=replace(network.input_synapses, weight=copies.in_weight[f]),
     )
+
+
+def copy_as_network(network: Network, copies: Copies, f: int) -> Network:
+    """Copy `f`, of which no more than weights and thresholds is edited, as a network of its own."""
+    begin, threshold = Slots(network).begin["v_threshold"], network.neurons.v_threshold.copy()
+    for tick, slot, value in edits_of(copies, f):
+        assert tick == 0
+        threshold[slot - begin] = value
+    network = weighed(network, copies, f)
+    return replace(network, neurons=replace(network.neurons, v_threshold=threshold))
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:

@@ -1,447 +1,421 @@
-"""Fault models: one contract for all, and what is special to each."""
+"""Fault models: one contract for all that are registered."""
 
-import inspect
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from strategies import examples, same_bits
+from faulty import (
+    EVERY,
+    Fixed,
+    at_once,
+    by_site,
+    changed_sites,
+    golden,
+    graded,
+    is_random,
+    middle,
+    network_for,
+    pulsed,
+    state,
+    states,
+)
+from strategies import JIT, edits_of, random_controller, weighed
 
-from neuro import InputError, Network, golden_copies, simulate_copies
+from neuro import READOUTS, Current, FlipFlop, InputError, LaneController, Network, golden_copies
 from neuro.faults import (
     MODELS,
-    BitFlip,
-    DeadSynapse,
+    TIMES,
     Draws,
     Fault,
-    FaultModel,
     FaultSite,
-    FaultTime,
-    Gaussian,
+    SiteFault,
+    Values,
     inject,
     parse_model,
+    single_faults,
+    site_names,
+    strike,
+    strike_each,
 )
+from neuro.faults.values import site_keys
+from neuro.twin import Twin
 
-ALL = [*(cls() for cls in MODELS.values()), BitFlip(bits=2), BitFlip(bits=32)]
-every_model = pytest.mark.parametrize("model", ALL, ids=repr)
-
-
-def network():
-    """Six synapses, two of them parallel, and two input synapses."""
-    return Network.build(
-        {"key": [10, 20, 30, 40], "v_threshold": [1.0, 2.0, np.inf, 0.5]},
-        [(0, 1, 0.7, 1), (0, 1, -0.31, 5), (1, 2, 1.5, 1), (2, 3, -2.0, 2), (3, 3, 0.25, 1),
-         (3, 0, 0.0, 1)],
-        input_synapses=[(0, 0, 0.9), (2, 1, -1.1)],
-    )  # fmt: skip
+every_model = pytest.mark.parametrize("model", EVERY, ids=repr)
+ONE_BY_ONE = [model for model in EVERY if isinstance(model, SiteFault)]
+every_countable = pytest.mark.parametrize("model", ONE_BY_ONE, ids=repr)
+FAMILIES = {"analogue", "digital", "structural", "neuron", "channel"}
+OWNED = {"synapses", "neurons", "channels"}
+BITS = ("bit-flip", "stuck-bit-0", "stuck-bit-1")
+MOVES_DELAYS = ("delay-shift", "stuck-delay", "delay-jitter")
 
 
-def all_weights(copies):
-    return np.concatenate([copies.weight, copies.in_weight], axis=1)
+def quantised(model, network):
+    """What bit faults leave of a network when no bit is hit: words, and states of their sites."""
+    return at_once(model, 0.0, network) if model.name in BITS else golden(network, 8)
 
 
-def struck(model, severity, seed=1, draws=range(8), of=None, **settings):
-    return all_weights(inject(of or network(), [Fault(model, severity, **settings)], seed, draws))
+# --- descriptions ----------------------------------------------------------------------------
 
 
-def middle(model):
-    """A severity that hits some of the eight weights in some of the draws."""
-    return min(0.5, model.largest)
-
-
-# --- the contract ----------------------------------------------------------------------------
+def test_there_is_a_model_for_everything():
+    assert {cls.family for cls in MODELS.values()} == FAMILIES
+    assert {cls.owner for cls in MODELS.values()} == OWNED
+    assert {cls.time.name for cls in MODELS.values()} == {"permanent", "upset", "redrawn"}
 
 
 @every_model
 def test_registered_and_described(model):
     assert MODELS[model.name] is type(model)
+    assert parse_model(model.name) == type(model)()
+    assert model.family in FAMILIES
+    assert model.owner in OWNED
     assert len(model.severity) > 10
-    assert model.severities == tuple(sorted(model.severities))
+    assert len(type(model).__doc__.split(".")[0]) > 10
+    assert list(model.severities) == sorted(set(model.severities))
     assert 0.0 < model.severities[0] <= model.severities[-1] <= model.largest
+    assert 0.0 < model.typical <= model.largest
+    assert FaultSite(model.within).fits(model.owner)
+    assert Fault(model, model.typical).when == model.time
 
 
 @every_model
-def test_shape_and_untouched_input(model):
-    weights = np.array([[0.5, -1.0, 2.0]] * 4)
-    weights.setflags(write=False)
-    keys = np.array([1, 2, 3], dtype=np.uint64)
-    result = model.weights(weights, middle(model), Draws(1, range(4), keys, model.name))
-    assert result.shape == (4, 3)
-    assert result.dtype == np.float64
-    assert not np.shares_memory(result, weights)
-    assert np.isfinite(result).all()
+def test_severity_out_of_range(model):
+    for severity in (-0.1, 1e13, float("nan"), float("inf"), "0.1", None):
+        with pytest.raises(InputError) as error:
+            Fault(model, severity)
+        line = f"severity of {model.name}: expected a number from 0 to {model.largest:g}, got "
+        assert str(error.value).startswith(line)
+    Fault(model, 0)
+    Fault(model, model.largest)
 
 
-@every_model
-def test_copies_are_complete_and_the_network_untouched(model):
-    golden = network()
-    copies = inject(golden, [Fault(model, middle(model))], 1, range(5))
-    assert [a.shape for a in copies] == [(5, 6), (5, 2), (5, 4)]
-    assert all(a.flags.c_contiguous and a.flags.writeable for a in copies)
-    assert same_bits(copies.v_threshold, golden_copies(golden, 5).v_threshold)
-    assert np.array_equal(golden.weights, network().weights)
-    assert (all_weights(copies) != golden.weights).any()
+# --- random numbers --------------------------------------------------------------------------
 
 
 @every_model
 def test_a_draw_does_not_depend_on_which_others_are_asked_for(model):
-    together = struck(model, middle(model), draws=range(8))
+    together = states(at_once(model, middle(model)))
     for draw in range(8):
-        assert same_bits(struck(model, middle(model), draws=[draw]), together[draw : draw + 1])
+        assert states(at_once(model, middle(model), draws=[draw])) == together[draw : draw + 1]
     order = [5, 0, 7, 5]
-    assert same_bits(struck(model, middle(model), draws=order), together[order])
-    assert len({row.tobytes() for row in together}) > 3
+    assert states(at_once(model, middle(model), draws=order)) == [together[k] for k in order]
+    assert (len({repr(held) for held in together}) > 1) == is_random(model)
 
 
 @every_model
 def test_the_seed_decides(model):
-    first = struck(model, middle(model), seed=1)
-    assert same_bits(first, struck(model, middle(model), seed=1))
-    assert not np.array_equal(first, struck(model, middle(model), seed=2))
+    first = states(at_once(model, middle(model), seed=1))
+    assert first == states(at_once(model, middle(model), seed=1))
+    assert (first != states(at_once(model, middle(model), seed=2))) == is_random(model)
+
+
+@every_model
+def test_the_same_site_meets_the_same_fault_in_every_network(model):
+    """Neurons in another order, and two more: what belongs to a key is struck alike."""
+    order = (3, 1, 4, 0, 2)
+    here, there = (
+        network_for(model) if model.owner == "channels" else network
+        for network in (graded(), graded(order, extra=2))
+    )
+    found = []
+    for network in (here, there):
+        values, keys = Values(network, 8), site_keys(network, model.owner)
+        struck = model.strike(values, middle(model), Draws(1, range(8), keys, model.name))
+        place = {int(key): k for k, key in enumerate(keys)}
+        shared = [place[int(key)] for key in site_keys(here, model.owner)]
+        found.append({name: array[:, shared] for name, array in struck.items()})
+    assert found[0].keys() == found[1].keys()
+    for name, array in found[0].items():
+        assert np.array_equal(array, found[1][name], equal_nan=True), name
 
 
 @every_model
 def test_severity_zero_changes_nothing_but_the_resolution(model):
-    result = struck(model, 0.0)
-    expected = np.repeat(network().weights[None], 8, axis=0)
-    if isinstance(model, BitFlip):
-        words, step = model.quantise(expected)
-        assert np.abs(words * step - expected).max() <= step.max() / 2
-        expected = (words + 0.0) * step  # a word has no negative zero
-    assert same_bits(result, expected)
+    network = network_for(model)
+    result = at_once(model, 0.0)
+    if model.name in BITS:
+        step = 2.0 / (2 ** (model.bits - 1) - 1)  # the largest weight is 2
+        words = network.weights / step
+        expected = np.rint(words) * step
+        assert np.array_equal(result.copies.weight[3], expected[: len(network.synapses)])
+        assert np.array_equal(result.copies.in_weight[3], expected[len(network.synapses) :])
+        assert len(result.copies.tick) == 0
+    else:
+        assert states(result) == states(golden(network, 8))
+
+
+@every_countable
+def test_hits_are_nested_in_severity(model):
+    """What is hit at a severity is hit, and in the same way, at any higher one."""
+    before = by_site(quantised(model, network_for(model)), 0, model.owner)
+    most = [0] * 8
+    for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 1.0)):
+        milder, worse = (at_once(model, severity) for severity in (low, high))
+        for copy in range(8):
+            hit = changed_sites(milder, copy, model.owner, before)
+            most[copy] = max(most[copy], sum(hit))
+            if model.name in BITS:
+                continue  # more bits of the same words: see the tests of those models
+            a, b = (by_site(struck, copy, model.owner) for struck in (milder, worse))
+            assert [x for x, h in zip(a, hit, strict=True) if h] == [
+                y for y, h in zip(b, hit, strict=True) if h
+            ]
+    assert max(most) > 0
+
+
+@every_countable
+def test_severity_one_hits_every_site(model):
+    """In every draw: no uniform number is 1. What the damage itself leaves alone stays."""
+    values = Values(network_for(model), 8)
+    draws = Draws(1, range(8), site_keys(values.network, model.owner), model.name)
+    struck, damage = model.strike(values, 1.0, draws), model.damage(values, draws)
+    rates = [getattr(model, name, 1.0) for name in ("zeros", "ones")]
+    if rates != [1.0, 1.0]:
+        return  # not every bit is hit then
+    for name, array in struck.items():
+        assert np.array_equal(array, damage[name], equal_nan=True)
+
+
+# --- copies ----------------------------------------------------------------------------------
 
 
 @every_model
-def test_the_same_synapse_meets_the_same_fault_in_every_network(model):
-    """Keys 10 -> 20 at other indices, among other synapses; the largest weight is the same."""
-    other = Network.build(
-        {"key": [99, 20, 10]}, [(2, 1, 0.7, 3), (2, 1, -0.31, 4), (0, 1, -2.0, 1), (1, 1, 1.0, 1)],
-        input_synapses=[(0, 2, 0.9)],
-    )  # fmt: skip
-    severity = middle(model)
-    here, there = struck(model, severity), struck(model, severity, of=other)
-    # Synapses are sorted by (pre, post, delay): 0 and 1 here are 2 and 3 there.
-    assert other.synapses.weight.tolist() == [-2.0, 1.0, 0.7, -0.31]
-    assert same_bits(here[:, :2].copy(), there[:, 2:4].copy())
-    assert same_bits(here[:, 6].copy(), there[:, 4].copy())
+def test_the_given_arrays_stay_as_they_are(model):
+    network = network_for(model)
+    values = Values(network, 4)
+    before = {name: values[name].copy() for name in ("weight", "delay", "v_threshold", "gain")}
+    draws = Draws(1, range(4), site_keys(network, model.owner), model.name)
+    for name, array in model.strike(values, middle(model), draws).items():
+        assert array.shape == values[name].shape
+        assert array.dtype == np.float64
+        assert not np.shares_memory(array, values[name])
+    assert values.changed == {}
+    for name, array in before.items():
+        assert np.array_equal(values[name], array, equal_nan=True)
 
 
 @every_model
-def test_a_network_without_synapses(model):
-    copies = inject(Network.build(2), [Fault(model, middle(model))], 1, range(3))
-    assert [a.shape for a in copies] == [(3, 0), (3, 0), (3, 2)]
+def test_copies_are_complete(model):
+    network = network_for(model)
+    weights = network.weights.copy()
+    for time in (None, *(cls() for cls in TIMES.values())):
+        fault = Fault(model, middle(model), time=time)
+        carrier, copies = strike(network, [fault], 1, range(5), horizon=12)
+        assert copies.weight.shape == (5, len(carrier.synapses))
+        assert copies.in_weight.shape == (5, len(network.input_synapses))
+        assert all(array.flags.c_contiguous and array.flags.writeable for array in copies)
+        assert all(np.isfinite(array).all() for array in (copies.weight, copies.in_weight))
+        assert not np.isnan(copies.value).any()
+        assert (0 <= copies.tick).all()
+        assert (copies.tick < 12).all()
+        assert np.array_equal(network.weights, weights)
+        assert (carrier is network) or model.name in MOVES_DELAYS
 
 
 @every_model
-def test_no_draws(model):
-    assert struck(model, middle(model), draws=[]).shape == (0, 8)
+def test_networks_that_lack_what_is_struck(model):
+    """No synapses, no encoder, nothing at all; no draws."""
+    for network in (Network.build(2), Network.build(0)):
+        carrier, copies = at_once(model, middle(model), network, draws=range(3))
+        assert carrier is network
+        assert [a.shape for a in copies[:3]] == [(3, 0), (3, 0), (4,)]
+        if model.owner != "neurons":
+            assert len(copies.tick) == 0
+    copies = at_once(model, middle(model), draws=[]).copies
+    assert [a.shape for a in copies[:3]] == [
+        (0, 6),
+        (0, 0 if model.owner == "channels" else 3),
+        (1,),
+    ]
 
 
 @every_model
-@pytest.mark.parametrize("severity", [-0.1, 1e9, float("nan"), float("inf"), "0.1", None])
-def test_severity_out_of_range(model, severity):
-    with pytest.raises(InputError) as error:
-        Fault(model, severity)
-    line = f"severity of {model.name}: expected a number from 0 to {model.largest:g}, got "
-    assert str(error.value).startswith(line)
+def test_extreme_severities_of_extreme_networks(model):
+    """Tiny, huge and zero weights; nothing overflows or becomes undefined."""
+    columns = {"v_threshold": [0.0, -1.0, np.inf, 1e100], "tau_mem": [0.0, np.inf, 5e-324, 1e100]}
+    synapses = [(0, 1, 5e-324, 1), (0, 1, 0.0, 2), (1, 2, -0.0, 4096), (2, 3, -5e-324, 3)]
+    for rows in (synapses, [(a, b, 0.0, d) for a, b, _, d in synapses]):
+        network = Network.build(columns, rows)
+        for severity in (model.typical, model.largest):
+            copies = at_once(model, severity, network).copies
+            assert np.isfinite(copies.weight).all()
+            assert not np.isnan(copies.value).any()
+
+
+# --- sites -----------------------------------------------------------------------------------
+
+SITES = {
+    "synapses": (
+        ("all", None, range(9)), ("synapses", None, range(6)), ("input-synapses", None, (6, 7, 8)),
+        ("synapses", (3, 0), (0, 3)), ("input-synapses", (1,), (7,)), ("all", (7, 2), (2, 7)),
+        ("all", (), ()),
+    ),
+    "neurons": (
+        ("all", None, range(5)), ("neurons", None, range(5)), ("hidden", None, (0, 2)),
+        ("inputs", None, (1,)), ("outputs", None, (3, 4)), ("outputs", (1,), (4,)),
+        ("neurons", (2, 0), (0, 2)),
+    ),
+    "channels": (("all", None, (0, 1)), ("channels", (1,), (1,)), ("channels", (), ())),
+}  # fmt: skip
 
 
 @every_model
 def test_only_the_site_is_struck(model):
-    golden = network().weights
-    for kind, index, covered in (
-        ("all", None, range(8)), ("synapses", None, range(6)), ("input-synapses", None, (6, 7)),
-        ("synapses", (3, 0), (0, 3)), ("input-synapses", (1,), (7,)), ("all", (7, 2), (2, 7)),
-        ("all", (), ()),
-    ):  # fmt: skip
+    network, severity = network_for(model), middle(model)
+    names = site_names(network, model.owner)
+    before = by_site(golden(network), 0, model.owner)
+    everywhere = at_once(model, severity)
+    for kind, index, covered in SITES[model.owner]:
         site = FaultSite(kind, index)
-        mask = np.isin(np.arange(8), covered)
-        assert site.mask(network()).tolist() == mask.tolist()
-        result = struck(model, middle(model), site=site)
-        everywhere = struck(model, middle(model))
-        assert same_bits(result, np.where(mask, everywhere, golden))
+        if kind == "input-synapses" and model.within == "synapses":
+            with pytest.raises(InputError, match=r"expected all or synapses, got input-synapses"):
+                Fault(model, severity, site)
+            continue
+        mask = site.mask(network, model.owner)
+        assert np.flatnonzero(mask).tolist() == list(covered)
+        assert len(names) == len(mask) == len(before)
+        struck = at_once(model, severity, site=site)
+        for copy in range(8):
+            parts = zip(mask, by_site(everywhere, copy, model.owner), before, strict=True)
+            expected = [there if covers else was for covers, there, was in parts]
+            assert by_site(struck, copy, model.owner) == expected
 
 
-# --- sites, times, rounds --------------------------------------------------------------------
+@every_countable
+def test_a_network_that_shares_its_fate(model):
+    """Struck as a whole, each draw has all faults or none."""
+    if model.name in BITS:
+        return  # a bit at a time; see below
+    none, alls = (
+        states(golden(network_for(model), 8)),
+        at_once(model, 1.0, site=FaultSite(group="network"), draws=range(40)),
+    )
+    some = at_once(model, 0.5, site=FaultSite(group="network"), draws=range(40))
+    hit = [state(some, k) == state(alls, k) for k in range(40)]
+    missed = [state(some, k) == none[0] for k in range(40)]
+    assert all(a != b for a, b in zip(hit, missed, strict=True))
+    assert 5 < sum(hit) < 35
 
 
-def test_bad_sites_and_times():
-    with pytest.raises(InputError, match=r"^site: expected one of all, synapses, input-synapses"):
-        FaultSite("neurons")
-    with pytest.raises(InputError, match=r"^site: expected an index below 6 of synapses, got 6"):
-        FaultSite("synapses", (6,)).mask(network())
-    with pytest.raises(InputError, match=r"^site: expected an index below 2 of input-synapses"):
-        FaultSite("input-synapses", (-1,)).mask(network())
-    with pytest.raises(InputError, match=r"^time: expected permanent, got transient"):
-        FaultTime("transient")
+# --- one by one ------------------------------------------------------------------------------
+
+
+@every_model
+def test_single_faults(model):
+    network = network_for(model)
+    if not isinstance(model, SiteFault):
+        with pytest.raises(InputError, match=r"^faults one by one: expected a model that strikes"):
+            single_faults(network, model, FaultSite())
+        with pytest.raises(InputError, match=r"^faults one by one: expected a model that strikes"):
+            strike_each(network, Fault(model, 0.0), 1, [0])
+        return
+    ways = model.ways()
+    assert ways == (model.bits - model.protected if model.name in BITS else 1)
+    within = {"synapses": 9 if model.within == "all" else 6, "neurons": 5, "channels": 2}
+    numbers = single_faults(network, model, FaultSite())
+    assert numbers.tolist() == list(range(within[model.owner] * ways))
+    for kind, index, covered in SITES[model.owner]:
+        if kind == "input-synapses" and model.within == "synapses":
+            continue
+        some = single_faults(network, model, FaultSite(kind, index)).tolist()
+        allowed = [s for s in covered if s < within[model.owner]]
+        assert some == [ways * s + w for s in allowed for w in range(ways)]
+    with pytest.raises(InputError, match=r"^site group: expected site, for faults one by one"):
+        single_faults(network, model, FaultSite(group="network"))
+    if ways:
+        beyond = ways * len(site_keys(network, model.owner))
+        with pytest.raises(InputError, match=rf"expected numbers below {beyond}, got {beyond}"):
+            strike_each(network, Fault(model, 0.0), 1, [0, beyond])
+
+
+@every_countable
+def test_each_single_fault_changes_its_site_alone(model):
+    network = network_for(model)
+    numbers = single_faults(network, model, FaultSite())
+    fault = Fault(model, 0.0, time=Fixed())
+    each = strike_each(network, fault, 1, numbers, horizon=1)
+    before = by_site(quantised(model, network), 0, model.owner)
+    everything = at_once(model, 1.0, draws=[0])
+    effective = 0
+    for copy, number in enumerate(numbers.tolist()):
+        site = number // model.ways()
+        changed = changed_sites(each, copy, model.owner, before)
+        assert not any(changed[:site] + changed[site + 1 :])
+        effective += changed[site]
+        if model.ways() == 1:  # as if it had struck everywhere
+            there = by_site(everything, 0, model.owner)[site]
+            assert by_site(each, copy, model.owner)[site] == there
+    assert effective > len(numbers) // 4 or model.name == "saturated-synapse"
+    # One does not depend on the others.
+    last = strike_each(network, fault, 1, numbers[-1:], horizon=1)
+    assert states(last) == ([state(each, len(numbers) - 1)] if len(numbers) else [])
+
+
+# --- in use ----------------------------------------------------------------------------------
+
+ENCODERS = {"graded": Current([1.0, 2.0], ticks=7), "pulsed": FlipFlop([1.0, 2.0], 9, 3, 2, 0.8)}
+COPIES, DECISIONS = (5, 6) if JIT else (2, 2)
+
+
+def check_against_twins(struck, rng):
+    """Every copy decides as the plain twin with the same edits does, to the last bit."""
+    carrier, copies = struck
+    count = len(copies.weight)
+    lanes = LaneController(carrier, copies)
+    twins = [Twin(weighed(carrier, copies, k), edits_of(copies, k)) for k in range(count)]
+    for k in range(count):
+        lanes.begin(k, k)
+    for _ in range(DECISIONS):
+        observed = np.repeat(rng.normal(size=(1, 2)), count, axis=0)
+        taken = lanes.act(observed)
+        for k, twin in enumerate(twins):
+            action, _ = twin.act(observed[k])
+            assert action.tolist() == taken[k].tolist()
+            # Actions may be alike by chance, potentials are not.
+            assert [lanes._lanes.v[j * 32 + k] for j in range(len(twin.v))] == twin.v
+
+
+@every_model
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_copies_decide_as_twins_at_every_time(model, encoder):
+    rng = np.random.default_rng([len(model.name), len(encoder)])
+    network = random_controller(rng, ENCODERS[encoder], READOUTS["winner-takes-all"](), 3)
+    horizon = DECISIONS * network.encoder.ticks
+    times = [None, *(cls() for cls in TIMES.values())]
+    for time in times if JIT else times[EVERY.index(model) % 2 :: 3]:
+        fault = Fault(model, middle(model), time=time)
+        check_against_twins(strike(network, [fault], 5, range(COPIES), horizon=horizon), rng)
+
+
+def test_inject_wants_no_other_delays():
+    network = graded()
+    with pytest.raises(InputError, match=r"^faults delay-shift: they change delays; expected a"):
+        inject(network, [Fault(parse_model("delay-shift"), 1.0)], 1, [0])
+    copies = inject(network, [Fault(parse_model("dead-neuron"), 1.0)], 1, [0])
+    assert copies.tick.tolist() == [0] * 5
 
 
 @pytest.mark.parametrize(("seed", "draws"), [(-1, [0]), (2**64, [0]), (1, [-1]), (1, ["x"])])
 def test_bad_seeds_and_draws(seed, draws):
+    fault = Fault(parse_model("gaussian"), 0.1)
+    for make in (inject, strike):
+        with pytest.raises(InputError, match=r"^(seed|draws): expected .*, got "):
+            make(graded(), [fault], seed, draws)
     with pytest.raises(InputError, match=r"^(seed|draws): expected .*, got "):
-        inject(network(), [Fault(Gaussian(), 0.1)], seed, draws)
-
-
-def test_a_round_injects_each_fault_into_the_result_of_the_one_before():
-    faults = [Fault(Gaussian(), 0.5), Fault(DeadSynapse(), 0.4, FaultSite("synapses"))]
-    both = all_weights(inject(network(), faults, 1, range(8)))
-    dead = struck(DeadSynapse(), 0.4, site=FaultSite("synapses")) != network().weights
-    assert same_bits(both, np.where(dead, 0.0, struck(Gaussian(), 0.5)))
-    quantised = all_weights(inject(network(), [faults[0], Fault(BitFlip(), 0.0)], 1, range(8)))
-    steps = np.abs(struck(Gaussian(), 0.5)).max(axis=1, keepdims=True) / 127
-    assert np.allclose(quantised / steps, np.rint(quantised / steps))
+        strike_each(graded(), Fault(parse_model("dead-neuron"), 0.0), seed, draws)
 
 
 def test_no_faults_are_golden_copies():
-    assert same_bits(all_weights(inject(network(), [], 1, range(2))),
-                     all_weights(golden_copies(network(), 2)))  # fmt: skip
+    for network in (graded(), pulsed()):
+        copies = inject(network, [], 1, range(2))
+        for mine, theirs in zip(copies, golden_copies(network, 2), strict=True):
+            assert np.array_equal(mine, theirs)
 
 
-# --- each model ------------------------------------------------------------------------------
-
-KEYS = np.arange(1, 501, dtype=np.uint64)
-
-
-@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=6).map(sorted))
-@examples(60)
-def test_dead_synapses_are_nested_in_severity(severities):
-    draws = Draws(3, range(4), KEYS, "dead-synapse")
-    dead = [DeadSynapse().weights(np.ones((4, 500)), s, draws) == 0.0 for s in severities]
-    for milder, worse in pairwise(dead):
-        assert not (milder & ~worse).any()
-
-
-@pytest.mark.parametrize("severity", [0.0, 0.05, 0.3, 1.0])
-def test_share_of_dead_synapses(severity):
-    draws = Draws(3, range(40), KEYS, "dead-synapse")
-    share = (DeadSynapse().weights(np.ones((40, 500)), severity, draws) == 0.0).mean()
-    # Four standard errors of a proportion of 20,000.
-    assert abs(share - severity) <= 4 * np.sqrt(severity * (1 - severity) / 20_000)
-
-
-def words(model, weights, severity, draws):
-    golden, step = model.quantise(weights)
-    faulty = model.weights(weights, severity, draws) / step
-    return golden.astype(np.int64), np.rint(faulty).astype(np.int64)
-
-
-def flipped(model, weights, severity, draws):
-    before, after = words(model, weights, severity, draws)
-    return (before ^ after) & ((1 << model.bits) - 1)
-
-
-@given(
-    st.lists(st.floats(0.0, 1.0), min_size=2, max_size=4).map(sorted), st.sampled_from((2, 8, 32))
-)
-@examples(60)
-def test_flipped_bits_are_nested_in_severity(severities, bits):
-    model = BitFlip(bits=bits)
-    weights = np.random.default_rng(1).normal(size=(4, 500))
-    draws = Draws(3, range(4), KEYS, model.name)
-    masks = [flipped(model, weights, s, draws) for s in severities]
-    for milder, worse in pairwise(masks):
-        assert not (milder & ~worse).any()
-
-
-def test_share_of_flipped_bits_is_the_same_for_every_bit():
-    model, severity = BitFlip(), 0.1
-    weights = np.random.default_rng(1).normal(size=(40, 500))
-    masks = flipped(model, weights, severity, Draws(3, range(40), KEYS, model.name))
-    for bit in range(8):
-        assert abs(((masks >> bit) & 1).mean() - severity) < 4 * np.sqrt(0.09 / 20_000)
-    together = ((masks & 1) & ((masks >> 1) & 1)).mean()
-    assert abs(together - severity**2) < 4 * np.sqrt(0.01 / 20_000)
-
-
-def test_all_bits_flip_at_severity_one():
-    weights = np.array([[1.0, -1.0, 0.25, 0.0]])
-    draws = Draws(1, [0], KEYS[:4], "bit-flip")
-    before, after = words(BitFlip(), weights, 1.0, draws)
-    assert after.tolist() == [[~w for w in before[0].tolist()]]
-
-
-def test_flipping_the_sign_bit_of_a_byte():
-    """In two's complement the highest of 8 bits is worth -128."""
-
-    class Only:
-        """Draws that strike one bit."""
-
-        def uniform(self, which):
-            return np.full((1, 2), 0.0 if which == 7 else 0.9)
-
-    result = BitFlip().weights(np.array([[127.0, -127.0]]), 0.5, Only())
-    assert result.tolist() == [[-1.0, 1.0]]
-
-
-def naive_bit_flip(weights, bits, is_flipped):
-    """Bit flips as one would do them by hand: a word is a string of binary digits."""
-    largest = max((abs(w) for w in weights), default=0.0)
-    step = largest / (2 ** (bits - 1) - 1) if largest > 0.0 else 1.0
-    result = []
-    for site, weight in enumerate(weights):
-        word = round(weight / step)  # a tie goes to the even word
-        digits = format(word if word >= 0 else 2**bits + word, f"0{bits}b")
-        faulty = "".join(
-            {"0": "1", "1": "0"}[d] if is_flipped(site, bits - 1 - place) else d
-            for place, d in enumerate(digits)
-        )
-        value = int(faulty, 2) - (2**bits if faulty[0] == "1" else 0)
-        result.append(float(value) * step)
-    return result
-
-
-WEIGHT = st.sampled_from((0.0, -0.0, 1.0, -0.5)) | st.floats(-5.0, 5.0).filter(
-    lambda w: abs(w) > 1e-290
-)
-HUGE = st.floats(-1e100, 1e100).filter(lambda w: abs(w) > 1e-290)
-
-
-@given(
-    st.lists(WEIGHT, max_size=6) | st.lists(HUGE, max_size=6),
-    st.sampled_from((2, 3, 4, 8, 16, 31, 32)),
-    st.sampled_from((0.0, 0.01, 0.3, 1.0)),
-    st.integers(0, 2**64 - 1),
-)
-@examples(500)
-def test_bit_flip_equals_bits_flipped_in_a_string(weights, bits, severity, seed):
-    model = BitFlip(bits=bits)
-    draws = Draws(seed, [5], KEYS[: len(weights)], model.name)
-    uniforms = [draws.uniform(bit)[0] for bit in range(bits)]
-    expected = naive_bit_flip(weights, bits, lambda site, bit: uniforms[bit][site] < severity)
-    result = model.weights(np.array([weights]).reshape(1, -1), severity, draws)
-    assert same_bits(result, np.array([expected]).reshape(1, -1))
-
-
-@pytest.mark.parametrize("weight", [5e-324, 5e-324 * 180, 1e-320, 1e-310, 2.3e-308])
-def test_tiny_weights_stay_in_range(weight):
-    """The step may not underflow to nothing: words must fit their bits."""
-    weights = np.array([[weight, -weight / 2, 0.0]])
-    result = BitFlip().weights(weights, 0.0, Draws(1, [0], KEYS[:3], "bit-flip"))
-    assert np.isfinite(result).all()
-    assert (np.abs(result) <= weight).all()
-
-
-@pytest.mark.parametrize("bits", [1, 33, 8.0, "8", True, None])
-def test_bad_number_of_bits(bits):
-    with pytest.raises(InputError, match=r"^bits: expected a whole number from 2 to 32, got"):
-        BitFlip(bits=bits)
-
-
-def test_moments_of_gaussian_errors():
-    """200,000 draws; bounds are four standard errors of mean, deviation and tails."""
-    draws = Draws(2024, range(400), KEYS, "gaussian")
-    count, severity = 400 * 500, 0.25
-    error = (Gaussian().weights(np.full((400, 500), 2.0), severity, draws) / 2.0 - 1.0) / severity
-    assert abs(error.mean()) < 4 / np.sqrt(count)
-    assert abs(error.std() - 1.0) < 4 / np.sqrt(2 * count)
-    for z, tail in ((1.0, 0.158655), (2.0, 0.022750), (3.0, 0.001350)):
-        bound = 4 * np.sqrt(tail / count)
-        assert abs((error > z).mean() - tail) < bound
-        assert abs((error < -z).mean() - tail) < bound
-    # Neighbouring synapses and draws are independent.
-    for a, b in ((error[:, 1:], error[:, :-1]), (error[1:], error[:-1])):
-        assert abs((a * b).mean()) < 4 / np.sqrt(a.size)
-
-
-def test_gaussian_errors_are_proportional_and_common():
-    """The error of a synapse is the same number at every severity, in proportion to it."""
-    weights = np.array([[1.0, 1.0, 0.0, -2.0]])
-    draws = Draws(1, [0], np.array([7, 8, 9, 7], dtype=np.uint64), "gaussian")
-    low = Gaussian().weights(weights, 0.1, draws)
-    high = Gaussian().weights(weights, 0.2, draws)
-    assert high[0, 0] - 1.0 == pytest.approx(2.0 * (low[0, 0] - 1.0))
-    assert low[0, 2] == 0.0
-    assert low[0, 3] == -2.0 * low[0, 0]
-
-
-def test_models_and_bits_draw_independent_numbers():
-    a = Draws(1, range(10), KEYS, "gaussian").uniform()
-    b = Draws(1, range(10), KEYS, "dead-synapse").uniform()
-    c = Draws(1, range(10), KEYS, "gaussian").uniform(1)
-    for other in (b, c):
-        assert abs(np.corrcoef(a.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(a.size)
-
-
-def test_pinned_draws():
-    """Published campaigns can be repeated only as long as these stay."""
-    keys = np.array([1, 2**64 - 1], dtype=np.uint64)
-    draws = Draws(42, [0, 9], keys, "gaussian")
-    assert draws.uniform().ravel().tolist() == pytest.approx(UNIFORMS, abs=1e-14)
-    assert draws.normal(3).ravel().tolist() == pytest.approx(NORMALS, abs=1e-12)
-
-
-UNIFORMS = [0.714461539450095, 0.775862276799414, 0.233171862910926, 0.212944002285206]
-NORMALS = [0.57479934964474, 0.20739130015592, -1.21349273502132, -0.05815253891055]
-
-
-# --- names -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "model"),
-    [
-        ("gaussian", Gaussian()),
-        ("dead-synapse", DeadSynapse()),
-        ("bit-flip", BitFlip(bits=8)),
-        ("bit-flip:bits=6", BitFlip(bits=6)),
-    ],
-)
-def test_parse_model(text, model):
-    assert parse_model(text) == model
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("", "model: expected one of gaussian, dead-synapse, bit-flip, got ''"),
-        ("nope", "model: expected one of gaussian, dead-synapse, bit-flip, got nope"),
-        ("Gaussian", "model: expected one of"),
-        ("gaussian:bits=6", "model gaussian: expected parameters (none), got bits=6"),
-        ("gaussian:largest=6", "model gaussian: expected parameters (none), got largest=6"),
-        ("bit-flip:name=6", "model bit-flip: expected parameters bits, got name=6"),
-        ("bit-flip:bit=6", "model bit-flip: expected parameters bits, got bit=6"),
-        ("bit-flip:bits", "model bit-flip: bits: expected a number, got ''"),
-        ("bit-flip:bits=six", "model bit-flip: bits: expected a number, got six"),
-        ("bit-flip:bits=6.5", "model bit-flip: bits: expected a whole number from 2 to 32, got 6."),
-        ("bit-flip:bits=64", "model bit-flip: bits: expected a whole number from 2 to 32, got 64"),
-        ("bit-flip:bits=-1", "model bit-flip: bits: expected a whole number from 2 to 32, got -1"),
-        ("bit-flip:bits=\u00b2", "model bit-flip: bits: expected a number"),
-        ("bit-flip:bits=6\n", "model bit-flip: bits: expected"),
-    ],
-)
-def test_parse_model_refuses(text, line):
-    with pytest.raises(InputError) as error:
-        parse_model(text)
-    assert str(error.value).startswith(line)
-    assert "\n" not in str(error.value)
-
-
-# --- a model of one's own --------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class StuckAt(FaultModel):
-    """Each weight is stuck at a value with a probability."""
-
-    name: ClassVar[str] = "stuck-at"
-    severity: ClassVar[str] = "probability that a synapse is stuck"
-    severities: ClassVar[tuple[float, ...]] = (0.01, 0.1, 0.5)
-    largest: ClassVar[float] = 1.0
-    value: float = 1.0
-
-    def weights(self, weights, severity, draws):
-        return np.where(draws.uniform() < severity, self.value, weights)
-
-
-def test_a_model_of_ones_own(monkeypatch):
-    assert len(inspect.getsource(StuckAt).splitlines()) <= 15
-    assert (struck(StuckAt(value=3.0), 1.0) == 3.0).all()
-    assert 0 < (struck(StuckAt(value=3.0), 0.5) == 3.0).sum() < 64
-    monkeypatch.setitem(MODELS, "stuck-at", StuckAt)
-    assert parse_model("stuck-at:value=0.5") == StuckAt(0.5)
-    copies = inject(network(), [Fault(StuckAt(), 0.5)], 1, range(3))
-    assert simulate_copies(network(), copies, np.ones((5, 4, 3))).spikes.any()
+def test_names_of_sites():
+    network = Network.build(2, [(0, 1, 0.5, 3), (0, 1, 0.25, 1)], input_synapses=[(1, 0, 1.0)])
+    assert site_names(network, "synapses") == [
+        "synapse 0>1 after 1", "synapse 0>1 after 3", "input 1>0",
+    ]  # fmt: skip
+    assert site_names(network, "neurons") == ["neuron 0", "neuron 1"]
+    assert site_names(replace(pulsed()), "channels") == ["channel 0", "channel 1"]

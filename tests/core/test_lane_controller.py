@@ -32,6 +32,7 @@ from neuro import (
 from neuro.jit import READ_OUT, kernel_function
 from neuro.kernels import Copies
 from neuro.readouts import SEES
+from neuro.slots import Slots, with_edits
 
 
 @kernel_function(READ_OUT)
@@ -142,14 +143,6 @@ own_or_shared = pytest.mark.parametrize("own_thresholds", [True, False])
 every_busy = pytest.mark.parametrize("network", BUSY.values(), ids=BUSY)
 
 
-def copies_of(rng, network, count, own_thresholds):
-    """Lanes with the network's thresholds and plain neurons take a shorter way."""
-    copies = random_copies(rng, network, count)
-    if not own_thresholds:
-        copies.v_threshold[:] = network.neurons.v_threshold
-    return copies
-
-
 def observe(rng, lanes, network):
     """Values of both signs, zeros, and some far beyond their scale."""
     shape = (lanes, network.encoder.observations)
@@ -258,7 +251,7 @@ def test_what_is_seen_of_busy_networks(network, tell):
     """Outputs that fire several times, late for the first time, or not at all."""
     network = replace(network, readout=tell(len(network.outputs)))
     rng = np.random.default_rng(11)
-    lanes = Lanes(network, copies_of(rng, network, 6, own_thresholds=True), Twin)
+    lanes = Lanes(network, random_copies(rng, network, 6, own_thresholds=True), Twin)
     live(lanes, rng, 12 if JIT else 3, 20 if JIT else 10)
     found = {value for row in lanes.seen for value in row}
     ticks = network.encoder.ticks
@@ -278,7 +271,7 @@ def test_what_is_seen_of_busy_networks(network, tell):
 def test_long_lives_of_busy_networks(network, own_thresholds):
     """Many decisions: tick counts beyond every ring, and counts that tell lanes apart."""
     rng = np.random.default_rng(1)
-    lanes = Lanes(network, copies_of(rng, network, 6, own_thresholds))
+    lanes = Lanes(network, random_copies(rng, network, 6, own_thresholds))
     live(lanes, rng, 120 if JIT else 6, 32 if JIT else 10)
     assert len(lanes.seen) > (50 if JIT else 5)
 
@@ -288,7 +281,7 @@ def test_long_lives_of_busy_networks(network, own_thresholds):
 def test_every_number_of_lanes(count, own_thresholds):
     rng = np.random.default_rng(count)
     for network in BUSY.values():
-        lanes = Lanes(network, copies_of(rng, network, 5, own_thresholds))
+        lanes = Lanes(network, random_copies(rng, network, 5, own_thresholds))
         for lane in range(count):
             lanes.begin(lane, lane % 5)
         for _ in range(4 if JIT else 1):
@@ -300,7 +293,7 @@ def test_every_number_of_lanes(count, own_thresholds):
 def test_few_lanes_and_many_are_swept_alike(network, own_thresholds):
     """With 12 lanes, then 5 of them, then 20: up to 8 are swept at once, or 32."""
     rng = np.random.default_rng(2)
-    copies = copies_of(rng, network, 20, own_thresholds)
+    copies = random_copies(rng, network, 20, own_thresholds)
     script = [12, 5, 20, 8, 9] if JIT else [12, 5, 9]
     plan = [(count, observe(rng, 20, network)) for count in script for _ in range(3 if JIT else 1)]
     lanes = Lanes(network, copies)
@@ -364,8 +357,8 @@ def test_lanes_of_the_network_itself():
 def test_thresholds_of_one_copy_only():
     """Lanes read thresholds of their own as soon as one copy of all has them."""
     network = replace(BUSY["current"], neurons=Network.build(len(BUSY["current"].neurons)).neurons)
-    copies = golden_copies(network, 3)
-    copies.v_threshold[2, -1] = 0.3
+    last = Slots(network).at("v_threshold")[-1:]
+    copies = with_edits(golden_copies(network, 3), [2], [0], last, [0.3])
     lanes = Lanes(network, copies)
     rng = np.random.default_rng(5)
     for lane, copy in enumerate((0, 2, 1, 2)):
@@ -504,10 +497,10 @@ def test_lanes_and_copies_that_do_not_exist(lane, copy, line):
     assert str(error.value) == line
 
 
-@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("column", range(len(Copies._fields)))
 def test_copies_of_another_network_are_refused(column):
     network = BUSY["current"]
     copies = list(golden_copies(network, 2))
-    copies[column] = copies[column][:, :-1]
+    copies[column] = copies[column][..., :-1] if copies[column].size else np.zeros((1, 1))
     with pytest.raises(InputError, match=rf"^copies\.{Copies._fields[column]}: expected shape"):
         LaneController(network, Copies(*copies))

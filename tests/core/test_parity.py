@@ -34,6 +34,7 @@ from neuro import (
 )
 from neuro.kernels import Copies
 from neuro.program import compile_network
+from neuro.slots import pick
 
 
 def assert_equal(recording, spikes, voltage):
@@ -72,9 +73,7 @@ def test_a_lane_does_not_depend_on_the_others(data, seed):
     ext = data.draw(inputs_for(network))[:, :, None] * rng.choice((1.0, 0.7), 13)
     together = simulate_copies(network, copies, ext)
     for chosen in (rng.permutation(13), rng.permutation(13)[:3], np.array([12])):
-        some = simulate_copies(
-            network, Copies(*(array[chosen] for array in copies)), ext[:, :, chosen]
-        )
+        some = simulate_copies(network, pick(copies, chosen), ext[:, :, chosen])
         assert_equal(some, together.spikes[:, :, chosen], together.voltage[:, :, chosen].copy())
 
 
@@ -113,12 +112,8 @@ def test_every_variant_of_the_lane_kernel(share_plain, own_thresholds, count):
         network = random_network(rng, 150 if JIT else 70, share_plain)
         program = compile_network(network)
         assert program.plain == (share_plain == 1.0 or plain_by_definition(network))
-        copies = random_copies(rng, network, count)
-        if not own_thresholds:
-            copies.v_threshold[:] = network.neurons.v_threshold
-        assert kernels.own_thresholds(program, copies) == (
-            (copies.v_threshold != network.neurons.v_threshold).any()
-        )
+        copies = random_copies(rng, network, count, own_thresholds)
+        assert kernels.edits_neurons(program, copies) == (len(copies.slot) > 0)
         n, same = len(network.neurons), rng.random() < 0.5
         ext = rng.normal(0.0, 2.0, (20, n)) * (rng.random((20, n)) < 0.3)
         each = ext[:, :, None] * (np.ones(count) if same else rng.choice((1.0, 0.7), count))
@@ -285,11 +280,11 @@ def test_bad_input_is_one_line(ext, expected):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("column", range(len(Copies._fields)))
 def test_copies_of_another_network_are_refused(column):
     """Kernels check no bounds: the shapes must be right before they run."""
     network = Network.build(2, [(0, 1, 1.0, 1)], input_synapses=[(0, 0, 1.0)])
     copies = list(golden_copies(network, 2))
-    copies[column] = copies[column][:, :-1]
+    copies[column] = copies[column][..., :-1] if copies[column].size else np.zeros((1, 1))
     with pytest.raises(InputError, match="copies"):
         simulate_copies(network, Copies(*copies), np.zeros((1, 2, 2)))
