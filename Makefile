@@ -9,7 +9,8 @@ BENCH_BIN := $(BENCH_VENV)/bin
 # Offers torch without CUDA; where it cannot be reached, pip takes what it finds elsewhere.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-tasks study-codes study-evolution bench \
+.PHONY: demo test test-slow lint ci study-cartpole study-degradation study-tasks study-codes study-evolution \
+	study-coverage study-fault-speed study-resilience bench \
 	bench-scaling clean clean-cache help
 
 help:
@@ -22,6 +23,9 @@ help:
 	@echo "make study-degradation  the best of them under three fault models"
 	@echo "make study-tasks        five seeds of every task's default run"
 	@echo "make study-evolution    evaluations to solve, fronts and scores beside baselines"
+	@echo "make study-resilience   size and resilience of networks evolved with and without it"
+	@echo "make study-coverage     how often intervals of fault campaigns cover the truth"
+	@echo "make study-fault-speed  speed of fault campaigns"
 	@echo "make study-codes        pictures of what encoders and readouts do"
 	@echo "make bench              set up .venv-bench with peers, time them and this project"
 	@echo "make bench-scaling      time by neurons, lanes, firing and workers"
@@ -53,8 +57,11 @@ lint: $(VENV)/installed
 
 ci: lint test
 
-study-cartpole study-degradation study-tasks study-codes study-evolution: study-%: $(VENV)/installed
+study-cartpole study-degradation study-tasks study-codes study-evolution study-coverage study-resilience: study-%: $(VENV)/installed
 	$(BIN)/python -m experiments.studies.$*
+
+study-fault-speed: $(VENV)/installed
+	$(BIN)/python -m experiments.studies.fault_speed
 
 $(BENCH_VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)

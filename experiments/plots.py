@@ -15,9 +15,12 @@ import networkx as nx
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from fitness import EpisodeRecording, Task
 from neuro import Network, SpikeRate
@@ -27,6 +30,12 @@ from neuro.errors import InputError, wrong
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7f7f7f"
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
 FORMATS = (".png", ".svg", ".pdf")
+DAMAGE = LinearSegmentedColormap.from_list("damage", ["#dddddd", ORANGE, VERMILION, "#4d1a00"])
+"""From nothing to much: darker all the way, so that it can be read without colours."""
+UNKNOWN = "#a8c8dc"
+"""What has no value on such a scale."""
+LEAST_TOP = 0.05
+"""Such scales reach at least so far, lest noise looks like damage."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -107,19 +116,40 @@ def can_be_drawn(network: Network) -> bool:
     return max(len(network.neurons), channels) <= 300
 
 
-def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
+def network_figure(
+    network: Network,
+    names: Sequence[str] = (),
+    *,
+    values: Mapping[str, NDArray[np.float64]] | None = None,
+    meaning: str = "",
+) -> Figure:
     """Draw a network: inputs left, outputs right, hidden neurons between by distance.
 
     Colour is the sign of a weight, width its size, the label its delay in ticks.
+
+    Parameters
+    ----------
+    network : Network
+    names : sequence of str
+        What the task observes.
+    values : mapping, optional
+        Colours instead, from 0 on: ``synapses`` (input synapses last), ``neurons`` or
+        ``channels`` with a number for each, NaN for unknown.
+    meaning : str
+        What these numbers are.
     """
     places, labels, colours = _layout(network, names)
     rows = max(sum(1 for x, _ in places.values() if x == column) for column in (0.0, 1.0, 2.0))
-    figure = new_figure(7.2, max(3.2, 0.42 * rows + 1.0))
+    longest = max((len(t) for n, t in labels.items() if places[n][0] == 0.0), default=0)
+    left = 0.15 + max(0.6, 0.034 * longest)
+    width = 7.2 + 2.1 * (left - 0.75) + (1.0 if values is not None else 0.0)
+    figure = new_figure(width, max(3.2, 0.42 * rows + 1.0))
     axes = figure.add_subplot()
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(places)
     s, i = network.synapses, network.input_synapses
     top = np.abs(network.weights).max(initial=1e-12)
+    paint = _Paint(values or {})
     edges = [
         (("channel", c), p, w, "")
         for c, p, w in zip(i.channel.tolist(), i.post.tolist(), i.weight.tolist(), strict=True)
@@ -129,7 +159,10 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
             s.pre.tolist(), s.post.tolist(), s.weight.tolist(), s.delay.tolist(), strict=True
         )
     ]
-    for number, (pre, post, weight, text) in enumerate(edges):
+    # Values have input synapses last.
+    place = [(number - len(i)) % len(edges) for number in range(len(edges))]
+    for number in sorted(range(len(edges)), key=lambda number: paint.rank(place[number])):
+        pre, post, weight, text = edges[number]
         graph.add_edge(pre, post)
         style = {
             "edgelist": [(pre, post)],
@@ -138,16 +171,17 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
             "node_size": 420,
         }
         nx.draw_networkx_edges(
-            graph, places, **style, width=0.6 + 2.6 * abs(weight) / top, alpha=0.8, arrowsize=11,
-            edge_color=BLUE if weight >= 0 else VERMILION,
+            graph, places, **style, width=0.6 + 2.6 * abs(weight) / top, arrowsize=11,
+            alpha=0.8 if values is None else 1.0, edge_color=paint.synapse(place[number], weight),
         )  # fmt: skip
-        if text:
+        if text and values is None:
             del style["edgelist"]
             only = nx.MultiDiGraph([(pre, post)])
             nx.draw_networkx_edge_labels(
                 only, places, {(pre, post, 0): text}, **style, font_size=7, rotate=False,
                 label_pos=0.15, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
             )  # fmt: skip
+    colours = {node: paint.node(node, colour) for node, colour in colours.items()}
     nx.draw_networkx_nodes(
         graph, places, ax=axes, node_size=420, node_color=[colours[n] for n in graph],
         edgecolors="#333333", linewidths=0.8,
@@ -160,16 +194,54 @@ def network_figure(network: Network, names: Sequence[str] = ()) -> Figure:
         elif column == 2.0:
             axes.text(x + 0.09, y, text, ha="left", va="center", fontsize=8)
         else:
-            axes.text(x, y, text, ha="center", va="center", fontsize=7)
-    axes.set_xlim(-0.75, 2.6)
-    axes.margins(y=0.12)
+            colour = "black" if _is_light(colours[node]) else "white"
+            axes.text(x, y, text, ha="center", va="center", fontsize=7, color=colour)
+    axes.set_xlim(-left, 2.6)
+    axes.margins(y=min(0.12, 0.8 / rows))
+    told = "blue +, orange −, width |weight|, number = delay in ticks"
+    if values is not None:
+        told = "width |weight|"
+        figure.colorbar(paint.scale, ax=axes, label=meaning, aspect=30)
     axes.set_title(
-        f"{len(network.neurons)} neurons, {len(s) + len(i)} synapses   "
-        "(blue +, orange −, width |weight|, number = delay in ticks)",
-        fontsize=9,
+        f"{len(network.neurons)} neurons, {len(s) + len(i)} synapses   ({told})", fontsize=9
     )
     axes.set_axis_off()
     return figure
+
+
+class _Paint:
+    """Colours of synapses and nodes: by sign and place, or by given values."""
+
+    def __init__(self, values: Mapping[str, NDArray[np.float64]]) -> None:
+        self._values = values
+        known = np.concatenate([np.ravel(v) for v in values.values()]) if values else np.zeros(1)
+        top = np.nanmax(np.append(known, LEAST_TOP))
+        self.scale = ScalarMappable(Normalize(0.0, top, clip=True), DAMAGE)
+
+    def rank(self, place: int) -> float:
+        """Sort by value, so that what is painted dark is not painted over."""
+        values = self._values.get("synapses")
+        return 0.0 if values is None or np.isnan(values[place]) else float(values[place])
+
+    def synapse(self, place: int, weight: float) -> Any:
+        if not self._values:
+            return BLUE if weight >= 0 else VERMILION
+        return self._colour("synapses", place, UNKNOWN)
+
+    def node(self, node: Any, colour: Any) -> Any:
+        if not isinstance(node, tuple):
+            return self._colour("neurons", node, "white" if self._values else colour)
+        return self._colour("channels", node[1], "white" if self._values else colour)
+
+    def _colour(self, owner: str, place: int, otherwise: Any) -> Any:
+        if owner not in self._values or np.isnan(self._values[owner][place]):
+            return otherwise
+        return self.scale.to_rgba(self._values[owner][place])
+
+
+def _is_light(colour: Any) -> bool:
+    red, green, blue = to_rgb(colour)
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
 
 
 def _channel_name(network: Network, names: Sequence[str], channel: int) -> str:

@@ -28,19 +28,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 def write_parquet(path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> bool:
     """Write rows as Parquet where pyarrow is installed (extra ``[parquet]``); say whether it is.
 
-    Empty texts among numbers become nulls.
+    Empty texts become nulls.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         return False
-    table = {}
-    for column in columns:
-        values = [row[column] for row in rows]
-        if not all(isinstance(value, str) for value in values):
-            values = [None if value == "" else value for value in values]
-        table[column] = values
+    table = {c: [None if row[c] == "" else row[c] for row in rows] for c in columns}
     buffer = io.BytesIO()
     parquet.write_table(pyarrow.table(table), buffer)
     write_atomically(path, buffer.getvalue())

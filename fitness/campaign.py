@@ -32,10 +32,10 @@ from neuro.faults import (
     strike,
     strike_each,
 )
-from neuro.faults.times import Redrawn, Upset, Window
-from neuro.hashing import hash_words
+from neuro.faults.times import Upset, Window
+from neuro.hashing import hash_text, hash_words
 from neuro.network_file import to_json
-from neuro.specs import real, to_table, whole
+from neuro.specs import flag, real, to_table, whole
 
 CHUNK = 200
 """Copies that one worker makes and plays at a time."""
@@ -43,6 +43,10 @@ EDITS = 4_000_000
 """Edits of them, at most, as far as can be told beforehand."""
 MOST = 20_000
 """Single faults that are all tried; of more, a sample is."""
+TRIED = 10_000_000
+"""Draws or single faults, at most."""
+LISTED = 5_000_000
+"""Single faults that are all put into an order; of more, a sample is drawn one by one."""
 SAVE_EVERY = 10.0
 """Seconds after which what has been played is handed to the store."""
 
@@ -166,11 +170,13 @@ class Campaign:
     accelerate: bool = True
 
     def __post_init__(self) -> None:
-        whole(self.draws, "draws", 1, 10_000_000)
+        whole(self.draws, "draws", 1, TRIED)
         whole(self.episodes, "episodes", 1, 1_000_000)
         whole(self.seed, "seed", 0, 2**64 - 1)
         whole(self.workers, "workers", 1, 1024)
-        whole(self.most, "most", 1, 10_000_000)
+        whole(self.most, "most", 1, TRIED)
+        flag(self.single, "single")
+        flag(self.accelerate, "accelerate")
         real(self.margin, "margin", 1e-6, 1.0)
         real(self.confidence, "confidence", 0.5, 0.9999)
         if self.precision is not None:
@@ -209,6 +215,7 @@ class Campaign:
         """
         starts = self.task.draw_starts(self.seed, "campaign", self.episodes)
         player = FaultyPlayer(network, self.task, starts, accelerate=self.accelerate)
+        _check_finite(player.golden, "golden scores")
         with ThreadPoolExecutor(self.workers) as pool:
             for model, severity in self.parts:
                 plan = self._plan(player, model, severity)
@@ -239,6 +246,9 @@ class Campaign:
                 chosen = order(_with_tick(keys, span, chosen), self.seed)
         else:
             wanted = sample_size(population, self.margin, self.confidence)
+            if wanted > TRIED:
+                expected = f"one that a sample of {TRIED:,} of {population:,} faults can have"
+                raise wrong("margin", expected, self.margin)
             chosen = _sample(keys, span, wanted, self.seed)
         ticks = chosen % span if span > 1 else None
         return _Plan(fault, longest, faults[chosen // span], ticks, population)
@@ -278,23 +288,26 @@ class Campaign:
         progress: Callable[[int], None] | None,
     ) -> NDArray[np.float64]:
         """Add the scores of draws or faults up to `stop`, in their order."""
-        size = plan.chunk(player.network)
+        size = plan.chunk(player.network, self.seed)
         begins = range(len(scores), stop, size)
         parts, saved = [scores], time.monotonic()
 
         def play(begin: int) -> NDArray[np.float64]:
             return player(self._strike(player.network, plan, begin, min(begin + size, stop)))
 
-        for part in pool.map(play, begins):
-            parts.append(part)
-            if progress:
-                progress(len(part))
-            if store and time.monotonic() - saved > SAVE_EVERY:
-                parts, saved = [np.concatenate(parts)], time.monotonic()
-                store.save(key, parts[0])
-        played = np.concatenate(parts)
-        if store:
-            store.save(key, played)
+        try:
+            for part in pool.map(play, begins):
+                _check_finite(part, f"scores under {plan.fault.model.name}")
+                parts.append(part)
+                if progress:
+                    progress(len(part))
+                if store and time.monotonic() - saved > SAVE_EVERY:
+                    parts, saved = [np.concatenate(parts)], time.monotonic()
+                    store.save(key, parts[0])
+        finally:  # what was played before an interruption, too
+            played = np.concatenate(parts)
+            if store and len(played) > len(scores):
+                store.save(key, played)
         return played
 
     def _strike(self, network: Network, plan: _Plan, begin: int, end: int) -> Struck:
@@ -309,7 +322,10 @@ class Campaign:
     def _settled(self, player: FaultyPlayer, plan: _Plan, scores: NDArray[np.float64]) -> bool:
         assert self.precision is not None
         found = drops(player.golden, scores, self.task)
-        interval = mean_interval(found, population=plan.population, confidence=self.confidence)
+        # Faults that were missed may cost everything.
+        interval = mean_interval(
+            found, population=plan.population, bounds=(0.0, 1.0), confidence=self.confidence
+        )
         return narrow_enough(interval, self.precision)
 
     def _key(self, player: FaultyPlayer, plan: _Plan) -> str:
@@ -320,6 +336,7 @@ class Campaign:
             "fingerprint": self.task.fingerprint(), "starts": player.starts.tolist(),
             "model": to_table(fault.model), "severity": fault.severity,
             "site": repr(fault.site), "time": to_table(fault.when), "seed": self.seed,
+            "horizon": plan.horizon,
             "population": plan.population, "order": self.single and self.precision is not None,
             "sample": len(plan.numbers) if plan.population else None,
         }  # fmt: skip
@@ -335,12 +352,10 @@ class _Plan(NamedTuple):
     ticks: NDArray[np.int64] | None
     population: int | None
 
-    def chunk(self, network: Network) -> int:
+    def chunk(self, network: Network, seed: int) -> int:
         """Copies to make at a time, so that their edits fit into memory."""
-        when = self.fault.when
-        if not isinstance(when, Redrawn):
-            return CHUNK
-        each = self.horizon // when.every * max(len(network.weights), 9 * len(network.neurons))
+        changes = len(self.fault.when.changes(self.horizon, seed, 0))
+        each = changes * max(len(network.weights), 9 * len(network.neurons))
         return max(1, min(CHUNK, EDITS // max(1, each)))
 
 
@@ -353,6 +368,22 @@ def _with_tick(
 
 
 def _sample(keys: NDArray[np.uint64], span: int, count: int, seed: int) -> NDArray[np.int64]:
-    """Choose faults and ticks, in an order of chance."""
-    places = np.arange(len(keys) * span)
-    return places[order(_with_tick(keys, span, places), seed)[:count]]
+    """Choose faults and ticks, each at most once, in an order of chance."""
+    population = len(keys) * span
+    if population <= max(LISTED, 2 * count):
+        places = np.arange(population)
+        return places[order(_with_tick(keys, span, places), seed)[:count]]
+    chosen, begin = np.empty(0, dtype=np.int64), 0
+    while len(chosen) < count:
+        numbers = np.arange(begin, begin + 2 * (count - len(chosen)))
+        hashed = hash_words(seed, hash_text("fault places"), numbers)
+        # The remainder prefers some places: by one part in a million if there are 2**44.
+        drawn = np.concatenate([chosen, (hashed % np.uint64(population)).astype(np.int64)])
+        chosen = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+        begin += len(numbers)
+    return chosen[:count]
+
+
+def _check_finite(scores: NDArray[np.float64], what: str) -> None:
+    if not np.isfinite(scores).all():
+        raise wrong(what, "finite numbers", float(scores[~np.isfinite(scores)][0]))

@@ -7,21 +7,26 @@ gives; with ``accelerate=False`` it does play everything.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fitness.margins import find_margins
-from fitness.rollout import play, play_on, record_golden
+from fitness.rollout import play, play_on, record_golden, replay_neurons
 from fitness.tasks import CompiledTask, Task
 from neuro import Network
 from neuro.closed_loop import Golden
 from neuro.faults import Struck
-from neuro.kernels import FAR, WIDEST, Copies
+from neuro.kernels import WIDEST, Copies
 from neuro.margins import Margins, harmless
+from neuro.replay import NEVER as REPLAYED
 from neuro.slots import Slots, golden_slots, pick
 from neuro.trace import NEVER
+
+FEW = 16
+"""Copies that are too few to look for what they have in common."""
 
 
 class FaultyPlayer:
@@ -71,13 +76,14 @@ class FaultyPlayer:
     ) -> None:
         self.network, self.task, self.starts = network, task, starts
         self.accelerate = accelerate and isinstance(task, CompiledTask)
-        self._margins: Margins | None = None
+        self._golden: Golden | None = None
         if self.accelerate:
-            self._margins, episodes = find_margins(network, task, starts)
+            self._golden = record_golden(network, task, starts)
+            self.golden, self._steps = self._golden.returns, np.diff(self._golden.first_reward)
         else:
-            episodes = play(network, task, starts)
-        self.golden, self._steps = episodes.scores, episodes.steps
+            self.golden, self._steps, _ = play(network, task, starts)
         self.played = self.asked = 0
+        self._others: dict[bytes, FaultyPlayer] = {}
 
     @property
     def longest(self) -> int:
@@ -91,13 +97,40 @@ class FaultyPlayer:
         self.asked += len(copies.weight) * count
         if not self.accelerate:
             return self._play_all(struck)
+        near = self._nearest(struck)
+        if near is not self:
+            played = near.played
+            scores = near(Struck(near.network, copies))
+            self.played += near.played - played
+            return scores
         which, same = distinct(copies)
         unique = pick(copies, which)
         scores = np.repeat(self.golden[None, :], len(which), axis=0)
-        first, begin = self._acts(struck, unique)
-        copy, start = np.nonzero(first < FAR)
-        self._play(struck.network, unique, copy, start, begin[copy, start], scores)
+        acts = self._acts(struck, unique)
+        self._play(struck.network, unique, acts, scores)
         return scores[same]
+
+    def _nearest(self, struck: Struck) -> FaultyPlayer:
+        """Return the player of the network that most copies differ least from.
+
+        All words of a weight memory are rounded, and one bit is flipped: such copies are compared
+        with the network whose weights are rounded, not with the golden one.
+        """
+        weights = np.concatenate([struck.copies.weight, struck.copies.in_weight], axis=1)
+        if len(weights) < FEW or weights.size == 0 or struck.network is not self.network:
+            return self
+        usual = np.sort(weights, axis=0)[len(weights) // 2]
+        if (usual == self.network.weights).all() or (weights == usual).mean() < 0.5:
+            return self
+        key = usual.tobytes()
+        if key not in self._others:
+            n, e = self.network, len(self.network.synapses)
+            near = replace(
+                n, synapses=replace(n.synapses, weight=usual[:e]),
+                input_synapses=replace(n.input_synapses, weight=usual[e:]),
+            )  # fmt: skip
+            self._others[key] = FaultyPlayer(near, self.task, self.starts)
+        return self._others[key]
 
     def _play_all(self, struck: Struck) -> NDArray[np.float64]:
         count, starts = len(struck.copies.weight), len(self.starts)
@@ -111,88 +144,84 @@ class FaultyPlayer:
         scores[copy_of, start_of] = played.scores
         return scores
 
-    def _acts(self, struck: Struck, copies: Copies) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Find out which copies make a difference from which starts, and from when on.
-
-        Returns
-        -------
-        first : ndarray of int64, shape (K, S)
-            `FAR` where there is none.
-        begin : ndarray of int64, shape (K, S)
-            A decision before which there is none.
-        """
-        margins, network = self._margins, struck.network
-        assert margins is not None
-        count, starts = len(copies.weight), len(self.starts)
-        first = np.zeros((count, starts), dtype=np.int64)
-        begin = np.zeros((count, starts), dtype=np.int64)
-        golden = golden_slots(network)
-        e, slots = len(network.synapses), Slots(network)
+    def _acts(self, struck: Struck, copies: Copies) -> _Acts:
+        """Find out which copies make a difference from which starts, and from when on."""
+        network, golden = struck.network, golden_slots(struck.network)
+        acts = _Acts.of(len(copies.weight), len(self.starts))
         dense = np.concatenate([copies.weight, copies.in_weight], axis=1)
         changed = dense != golden[: dense.shape[1]]
-        edited = np.diff(copies.first) > 0
-        of = np.repeat(np.arange(count), np.diff(copies.first))
-        only = np.ones((3, count), dtype=bool)  # edits of synapses, of weights, of thresholds
-        kinds = (
-            copies.slot < e, copies.slot < dense.shape[1],
-            (copies.slot >= slots.begin["v_threshold"])
-            & (copies.slot < slots.begin["v_threshold"] + slots.count["v_threshold"]),
-        )  # fmt: skip
-        for row, kind in zip(only, kinds, strict=True):
-            np.logical_and.at(row, of, kind)
+        clean, edited = ~changed.any(axis=1), np.diff(copies.first) > 0
+        acts.ever[clean & ~edited] = False
 
         # Edits: nothing happens before the first one, nor if that comes after the end.
-        clean = ~changed.any(axis=1)
-        tick = np.full(count, FAR)
-        tick[edited] = copies.tick[copies.first[:-1][edited]]
+        late = clean & edited
         ticks = network.encoder.ticks if network.encoder else 1
-        rows = np.flatnonzero(edited & clean)
-        begin[rows] = (tick[rows] // ticks)[:, None]
-        first[begin >= self._steps] = FAR
+        acts.begin[late] = (copies.tick[copies.first[:-1][late]] // ticks)[:, None]
+        acts.ever[acts.begin >= self._steps] = False
+        if network is self.network:  # a carrier of delays has synapses of its own
+            receiver = _receivers(network, changed)
+            receiver[edited] = SEVERAL
+            assert self._golden is not None
+            if not len(self._golden.fired):
+                receiver[receiver >= 0] = SEVERAL
+            rows = np.flatnonzero(receiver == SEVERAL)
+            if len(rows):
+                self._by_margins(acts, copies, rows, dense, changed)
+            rows = np.flatnonzero(receiver >= 0)
+            if len(rows):
+                self._by_replay(acts, rows, receiver, dense)
+        np.minimum(acts.begin, self._steps, out=acts.begin)
+        return acts
 
-        if network is not self.network:  # a carrier of delays has synapses of its own
-            return first, np.minimum(begin, self._steps)
+    def _by_margins(
+        self,
+        acts: _Acts,
+        copies: Copies,
+        rows: NDArray[np.int64],
+        dense: NDArray[np.float64],
+        changed: NDArray[np.bool_],
+    ) -> None:
+        """Look at weights, and at weights and thresholds that come and go."""
+        edited = np.diff(copies.first)[rows] > 0
+        used = _first_used(self._margins, changed[rows[~edited]])
+        acts.begin[rows[~edited]] = used
+        acts.ever[rows[~edited]] &= used != NEVER
+        clean = ~changed[rows].any(axis=1)
+        same = _same_spikes(self.network, self._margins, pick(copies, rows), dense[rows], clean)
+        acts.ever[rows] &= ~same
 
-        # Weights, permanent or (of synapses) coming and going: the largest changes count.
-        extreme = [dense.copy(), dense.copy()]
-        inside = copies.slot < dense.shape[1]
-        for side, ufunc in zip(extreme, (np.minimum, np.maximum), strict=True):
-            ufunc.at(side, (of[inside], copies.slot[inside]), copies.value[inside])
-        rows = np.flatnonzero(~edited | only[0])
-        proven = harmless(margins, extreme[0][rows]) & harmless(margins, extreme[1][rows])
-        first[rows] = np.where(proven, FAR, first[rows])
-        plain = np.flatnonzero(~edited)
-        used = np.where(changed[plain][:, None, :], margins.first[None], NEVER).min(axis=2)
-        begin[plain] = np.minimum(used, self._steps)
-        first[plain] = np.where(used == NEVER, FAR, first[plain])
-
-        # Thresholds alone.
-        rows = np.flatnonzero(edited & clean & only[2])
-        chosen = np.isin(of, rows)
-        neuron = copies.slot[chosen] - slots.begin["v_threshold"]
-        value = copies.value[chosen]
-        fits = (margins.threshold_low[:, neuron] <= value) & (
-            value <= margins.threshold_high[:, neuron]
+    def _by_replay(
+        self,
+        acts: _Acts,
+        rows: NDArray[np.int64],
+        receiver: NDArray[np.int64],
+        dense: NDArray[np.float64],
+    ) -> None:
+        """Replay the only neuron whose input is another."""
+        copy, start = (part.ravel() for part in np.meshgrid(rows, range(len(self.starts))))
+        order = np.lexsort((copy, receiver[copy], start))
+        copy, start = copy[order], start[order]
+        assert self._golden is not None
+        begin, acts.patches = replay_neurons(
+            self.network, self._golden, dense, copy, start, receiver[copy]
         )
-        safe = np.ones((count, starts), dtype=bool)
-        np.logical_and.at(safe, of[chosen], fits.T)
-        first[rows] = np.where(safe[rows], FAR, first[rows])
-        return first, begin
+        acts.ever[copy, start] &= begin != REPLAYED
+        acts.begin[copy, start] = begin
+        acts.patch[copy, start] = np.arange(len(copy))
+        acts.neuron = receiver
 
     def _play(
-        self,
-        network: Network,
-        copies: Copies,
-        copy: NDArray[np.int64],
-        start: NDArray[np.int64],
-        begin: NDArray[np.int64],
-        scores: NDArray[np.float64],
+        self, network: Network, copies: Copies, acts: _Acts, scores: NDArray[np.float64]
     ) -> None:
-        """Play jobs and put their scores in place."""
+        """Play what has to be played and put the scores in place."""
+        copy, start = np.nonzero(acts.ever)
         order = _order(copy, start, len(self.starts))
-        copy, start, begin = copy[order], start[order], begin[order]
+        copy, start = copy[order], start[order]
+        begin = acts.begin[copy, start]
         self.played += len(copy)
         passes = passing(network, copies, self.longest)
+        if np.isnan(self.golden).any():
+            passes[:] = False  # what diverges is not told by rewards alone
         if not begin.any() and not passes.any():
             played = play(
                 network, self.task, self.starts, copies=copies, copy_of=copy, start_of=start
@@ -201,17 +230,120 @@ class FaultyPlayer:
             golden = self._golden if network is self.network else record_golden(
                 network, self.task, self.starts
             )  # fmt: skip
+            assert golden is not None
             every = int(golden.every[0])
+            patch = acts.patch[copy, start]
+            patched = np.where(patch >= 0, acts.neuron[copy], -1)
             played = play_on(
                 network, self.task, self.starts, copies, copy, start, begin // every * every,
-                passes, golden,
+                acts.patches[patch], patched, passes, golden,
             )  # fmt: skip
         scores[copy, start] = played.scores
 
     @cached_property
-    def _golden(self) -> Golden:
-        """Snapshots of the golden episodes, taken when first needed."""
-        return record_golden(self.network, self.task, self.starts)
+    def _margins(self) -> Margins:
+        """Margins of the golden episodes, found when first needed."""
+        return find_margins(self.network, self.task, self.starts)[0]
+
+
+@dataclass
+class _Acts:
+    """Where copies make a difference, and from when on; K copies, S starts.
+
+    Attributes
+    ----------
+    ever : ndarray of bool, shape (K, S)
+    begin : ndarray of int64, shape (K, S)
+        A decision before which there is none.
+    patch : ndarray of int64, shape (K, S)
+        Which of `patches` is the state of the copy's `neuron` by then; -1 for none.
+    patches : ndarray of float64, shape (any, 3 + R)
+    neuron : ndarray of int64, shape (K,)
+    """
+
+    ever: NDArray[np.bool_]
+    begin: NDArray[np.int64]
+    patch: NDArray[np.int64]
+    patches: NDArray[np.float64]
+    neuron: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, copies: int, starts: int) -> _Acts:
+        """All copies, from the beginning on."""
+        shape = copies, starts
+        return cls(
+            np.ones(shape, dtype=bool), np.zeros(shape, dtype=np.int64),
+            np.full(shape, -1), np.zeros((1, 3)), np.full(copies, -1),
+        )  # fmt: skip
+
+
+SEVERAL = -2
+"""In place of a receiver: changes reach more than one neuron, or come and go."""
+
+
+def _receivers(network: Network, changed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the one neuron that each copy's changed weights reach: `SEVERAL`, or -1 for none."""
+    post = np.concatenate([network.synapses.post, network.input_synapses.post])
+    if not len(post):
+        return np.full(len(changed), -1)
+    lowest = np.where(changed, post, len(network.neurons)).min(axis=1)
+    highest = np.where(changed, post, -1).max(axis=1)
+    return np.where(highest < 0, -1, np.where(lowest == highest, highest, SEVERAL))
+
+
+def _first_used(margins: Margins, changed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """First decisions in which any of the changed weights of copies is used, shape (K, S)."""
+    used = np.full((len(changed), len(margins.first)), NEVER, dtype=np.int64)
+    for k, weights in enumerate(changed):
+        used[k] = margins.first[:, weights].min(axis=1, initial=NEVER)
+    return used
+
+
+def _same_spikes(
+    network: Network,
+    margins: Margins,
+    copies: Copies,
+    dense: NDArray[np.float64],
+    clean: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Which copies are proven to spike as the golden network does from which starts, (K, S).
+
+    Those whose weights differ, and those whose weights of synapses or whose thresholds come and
+    go: the largest changes count, each way.
+    """
+    count, edits, slots = len(dense), np.diff(copies.first), Slots(network)
+    of = np.repeat(np.arange(count), edits)
+
+    def only(begin: int, end: int) -> NDArray[np.bool_]:
+        """Copies that are edited nowhere else."""
+        elsewhere = of[(copies.slot < begin) | (copies.slot >= end)]
+        return np.bincount(elsewhere, minlength=count) == 0
+
+    def extremes(
+        values: NDArray[np.float64], other: NDArray[np.float64], rows: NDArray[np.bool_], begin: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The lowest and the highest values that slots of the chosen copies ever have."""
+        mine = rows[of]
+        place = of[mine] * values.shape[1] + copies.slot[mine] - begin
+        low, high = values.ravel().copy(), other.ravel().copy()
+        np.minimum.at(low, place, copies.value[mine])
+        np.maximum.at(high, place, copies.value[mine])
+        return low.reshape(values.shape)[rows], high.reshape(values.shape)[rows]
+
+    same = np.zeros((count, len(margins.first)), dtype=np.bool_)
+    rows = only(0, len(network.synapses))
+    low, high = extremes(dense, dense, rows, 0)
+    same[rows] = harmless(margins, low) & harmless(margins, high)
+
+    begin, neurons = slots.begin["v_threshold"], slots.count["v_threshold"]
+    rows = clean & (edits > 0) & only(begin, begin + neurons)
+    far = np.full((count, neurons), np.inf)
+    low, high = extremes(far, -far, rows, begin)
+    for s, (lowest, highest) in enumerate(
+        zip(margins.threshold_low, margins.threshold_high, strict=True)
+    ):
+        same[rows, s] = ((low >= lowest) & (high <= highest)).all(axis=1)
+    return same
 
 
 def distinct(copies: Copies, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -16,7 +16,8 @@ from neuro import Network, closed_loop
 from neuro.closed_loop import Golden
 from neuro.errors import wrong
 from neuro.kernels import WIDEST, Copies
-from neuro.program import Batch, compile_batch, compile_network
+from neuro.program import Batch, Program, compile_batch, compile_network
+from neuro.replay import replay
 from neuro.simulate import checked_copies, golden_copies
 from neuro.specs import whole
 
@@ -163,6 +164,11 @@ def record_golden(network: Network, task: Task, starts: NDArray[np.float64], /) 
     p, copies = compile_network(network), golden_copies(network)
     n, count, most = len(p.al), len(starts), task.max_steps
     width = (3 + p.ring) * n + task.state_size
+    words = -(-n // 64)
+    pulses = 0 if encoder.graded else p.channels * -(-p.ticks // 64)
+    # Notes of every tick, if they fit into memory as well.
+    noted = p.ticks * words + p.channels + pulses + len(p.outputs) + p.values
+    noted = noted if count * most * noted <= MOST_SNAPSHOTS else 0
     every = 1
     while count * (most // every + 1) * width > MOST_SNAPSHOTS and every < most:
         every *= 2
@@ -176,18 +182,30 @@ def record_golden(network: Network, task: Task, starts: NDArray[np.float64], /) 
             np.arange(len(some) + 1) * each, np.full(1, every), np.zeros((rows, n)),
             np.zeros((rows, n)), np.zeros((rows, n)), np.zeros((rows, p.ring * n)),
             np.zeros((rows, task.state_size)), np.zeros(rows), np.arange(len(some) + 1) * most,
-            np.zeros(len(some) * most), np.zeros(len(some)), np.zeros(len(some), dtype=np.bool_),
+            np.zeros(len(some) * most),
+            *_notes(p, len(some) * most if noted else 0, words, pulses),
+            np.zeros(len(some)), np.zeros(len(some), dtype=np.bool_),
         )  # fmt: skip
         steps = np.zeros(len(some), dtype=np.int64)
         closed_loop.record(
             p, copies, some, most, every, encoder.kernel, readout.kernel, task.observe, task.step,
             len(task.observations), golden, steps,
         )  # fmt: skip
-        parts.append(_trimmed(golden, steps, every))
+        parts.append(_trimmed(golden, steps, every, p.ticks))
     return _one_after_another(parts, every) if len(parts) != 1 else parts[0]
 
 
-def _trimmed(golden: Golden, steps: NDArray[np.int64], every: int) -> Golden:
+def _notes(p: Program, decisions: int, words: int, pulses: int) -> tuple[NDArray[Any], ...]:
+    """Room for fired, current, pulses, seen and action of so many decisions."""
+    return (
+        np.zeros((decisions * p.ticks, words), dtype=np.uint64),
+        np.zeros((decisions, 0 if pulses else p.channels)),
+        np.zeros((decisions, pulses), dtype=np.uint64),
+        np.zeros((decisions, len(p.outputs))), np.zeros((decisions, p.values)),
+    )  # fmt: skip
+
+
+def _trimmed(golden: Golden, steps: NDArray[np.int64], every: int, ticks: int) -> Golden:
     """Give back the room that short episodes did not need."""
     kept = -(-steps // every)
     first = np.concatenate([[0], np.cumsum(kept)])
@@ -202,6 +220,11 @@ def _trimmed(golden: Golden, steps: NDArray[np.int64], every: int) -> Golden:
         first=first, v=golden.v[rows], g=golden.g[rows], held=golden.held[rows],
         arriving=golden.arriving[rows], state=golden.state[rows], sum=golden.sum[rows],
         first_reward=first_reward, reward=golden.reward[rewards],
+        **({} if not len(golden.fired) else {
+            "fired": golden.fired[(rewards[:, None] * ticks + np.arange(ticks)).ravel()],
+            **{name: getattr(golden, name)[rewards] for name in
+               ("current", "pulses", "seen", "action")},
+        }),
     )  # fmt: skip
 
 
@@ -230,6 +253,8 @@ def play_on(
     copy_of: NDArray[np.int64],
     start_of: NDArray[np.int64],
     begin_of: NDArray[np.int64],
+    patches: NDArray[np.float64],
+    patched: NDArray[np.int64],
     passes: NDArray[np.bool_],
     golden: Golden,
     /,
@@ -240,6 +265,8 @@ def play_on(
     ----------
     begin_of : ndarray of int64, shape (J,)
         The decision that each job begins with, a multiple of ``golden.every``.
+    patches : ndarray of float64, shape (J, 3 + R); patched : ndarray of int64, shape (J,)
+        See `neuro.closed_loop.play_on`.
     passes : ndarray of bool, shape (K,)
         Which copies are golden once their edits are made.
     golden : Golden
@@ -251,11 +278,56 @@ def play_on(
     jobs = len(copy_of)
     result = Episodes(np.zeros(jobs), np.zeros(jobs, np.int64), np.zeros(jobs, np.bool_))
     closed_loop.play_on(
-        compile_network(network), copies, copy_of, start_of, begin_of, passes, golden,
+        compile_network(network), copies, copy_of, start_of, begin_of, patches, patched, passes,
+        golden,
         np.array(starts, dtype=np.float64, order="C"), task.max_steps, encoder.kernel,
         readout.kernel, task.observe, task.step, len(task.observations), *result,
     )  # fmt: skip
     return result
+
+
+def replay_neurons(
+    network: Network,
+    golden: Golden,
+    weights: NDArray[np.float64],
+    copy_of: NDArray[np.int64],
+    start_of: NDArray[np.int64],
+    neuron_of: NDArray[np.int64],
+    /,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Find when copies whose weights differ onto one neuron leave the golden episodes.
+
+    Parameters
+    ----------
+    network : Network
+    golden : Golden
+        From `record_golden`, with notes.
+    weights : ndarray of float64, shape (K, E + I)
+    copy_of, start_of, neuron_of : ndarray of int64, shape (J,)
+        Those of one start and neuron next to each other.
+
+    Returns
+    -------
+    begin_of : ndarray of int64, shape (J,)
+        A decision up to which a job is golden; `neuro.replay.NEVER` for all of it.
+    patches : ndarray of float64, shape (J, 3 + R)
+        What is not golden by then; see `neuro.closed_loop.play_on`.
+    """
+    p, s, n = compile_network(network), network.synapses, len(network.neurons)
+    assert network.readout is not None
+    # Arrivals are added by the tick of sending, which is earlier for longer delays, then by sender.
+    order = np.lexsort((np.arange(len(s)), s.pre, -s.delay, s.post))
+    output = np.full(n, -1)
+    output[network.outputs] = np.arange(len(network.outputs))
+    begin_of = np.empty(len(copy_of), dtype=np.int64)
+    patches = np.zeros((len(copy_of), 3 + p.ring))
+    replay(
+        p, golden, np.searchsorted(s.post[order], np.arange(n + 1)), order, s.pre[order],
+        s.delay[order], np.bincount(s.pre, minlength=n) == 0, output,
+        np.ascontiguousarray(weights), copy_of, start_of, neuron_of, network.readout.kernel,
+        begin_of, patches,
+    )  # fmt: skip
+    return begin_of, patches
 
 
 def horizon(network: Network, task: Task, /) -> int:

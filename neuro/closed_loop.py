@@ -94,6 +94,8 @@ class Ports(NamedTuple):
     seen : ndarray of float64, O rows of lanes
     lane_seen : ndarray of float64, shape (O,)
         What a readout sees of each output; of one lane.
+    log : ndarray of uint32, shape (ticks, N)
+        Filled with who fired in each tick of the last decision; without rows if nobody asks.
     """
 
     observation: NDArray[np.float64]
@@ -106,11 +108,15 @@ class Ports(NamedTuple):
     pulsing: NDArray[np.bool_]
     seen: NDArray[np.float64]
     lane_seen: NDArray[np.float64]
+    log: NDArray[np.uint32]
 
 
 @kernel
-def new_ports(p, x, stride, observations):
-    """Allocate ports, and mark the neurons that a graded encoder drives in every tick."""
+def new_ports(p, x, stride, observations, logged=0):
+    """Allocate ports, and mark the neurons that a graded encoder drives in every tick.
+
+    `logged` is the number of ticks to log, those of a decision or none.
+    """
     words = (p.ticks + 63) // 64
     for j in p.in_post:
         x.driven[j] = True
@@ -120,6 +126,7 @@ def new_ports(p, x, stride, observations):
         np.zeros(p.channels * words * stride, dtype=np.uint64),
         np.zeros(p.channels * words, dtype=np.uint64), np.zeros(p.channels, dtype=np.bool_),
         aligned(len(p.outputs) * stride), np.zeros(len(p.outputs)),
+        np.zeros((logged, len(p.al)), dtype=np.uint32),
     )  # fmt: skip
 
 
@@ -194,6 +201,9 @@ def run_decision(p, x, ports, stride, active, start, lanes):
                 x.driven[j] = own or pulsing or p.bias[j] != 0.0
                 ports.pulsing[c] = pulsing
         tick_lanes(p, x, stride, active, start + t, lanes)
+        if len(ports.log) > 0:
+            for j in range(len(p.al)):
+                ports.log[t, j] = x.fired[j]
         for o in range(len(p.outputs)):
             fired = x.fired[p.outputs[o]]
             if fired != 0:
@@ -257,6 +267,13 @@ class Golden(NamedTuple):
     first_reward : ndarray of int64, shape (S + 1,)
     reward : ndarray of float64
         Reward of each decision.
+    fired : ndarray of uint64, shape (decisions * ticks, W)
+        Who fired, as in `State.fired`, at each tick of each decision that has a reward.
+    current : ndarray of float64, shape (decisions, C)
+    pulses : ndarray of uint64, shape (decisions, C * words)
+    seen : ndarray of float64, shape (decisions, O)
+    action : ndarray of float64, shape (decisions, values)
+        What each decision began and ended with; see `Ports`.
     returns : ndarray of float64, shape (S,)
     terminated : ndarray of bool, shape (S,)
     """
@@ -271,6 +288,11 @@ class Golden(NamedTuple):
     sum: NDArray[np.float64]
     first_reward: NDArray[np.int64]
     reward: NDArray[np.float64]
+    fired: NDArray[np.uint64]
+    current: NDArray[np.float64]
+    pulses: NDArray[np.uint64]
+    seen: NDArray[np.float64]
+    action: NDArray[np.float64]
     returns: NDArray[np.float64]
     terminated: NDArray[np.bool_]
 
@@ -325,8 +347,13 @@ def rejoined(p, x, state, stride, lane, k, golden, c):
 
 
 @kernel
-def begin_job(p, x, state, stride, lane, copies, f, s, starts, k, golden, begin, rested):
-    """Put a lane at the beginning of an episode, or at the snapshot before decision `begin`."""
+def begin_job(
+    p, x, state, stride, lane, copies, f, s, starts, k, golden, begin, rested, patch, neuron
+):  # fmt: skip
+    """Put a lane at the beginning of an episode, or at the snapshot before decision `begin`.
+
+    There, `neuron` (if it is not negative) has a state of its own: v, g, held and what arrives.
+    """
     if begin == 0:
         if not rested:
             rest_lane(p, x, stride, lane)
@@ -336,17 +363,24 @@ def begin_job(p, x, state, stride, lane, copies, f, s, starts, k, golden, begin,
     else:
         load_lane(p, x, stride, lane, copies, f, k - begin * p.ticks)
         enter_lane(p, x, state, stride, lane, k, golden, golden.first[s] + begin // golden.every[0])
+        if neuron >= 0:
+            n, i = len(p.al), neuron * stride + lane
+            x.v[i], x.g[i], x.held[i] = patch[0], patch[1], patch[2]
+            for r in range(p.ring):
+                row = ((k + r) & (p.ring - 1)) * n
+                x.arriving[(row + neuron) * stride + lane] = patch[3 + r]
 
 
 @kernel
 def play(
-    p, x, ports, state, stride, copies, copy_of, start_of, begin_of, passes, golden, starts,
-    max_steps, encode, read_out, observe, step, returns, steps, terminated,
+    p, x, ports, state, stride, copies, copy_of, start_of, begin_of, patches, patched, passes,
+    golden, starts, max_steps, encode, read_out, observe, step, returns, steps, terminated,
 ):  # fmt: skip
     """Play the jobs of one network in given lanes, ports and plants; see `roll_out`."""
     p, x, ports = borrow(p), borrow(x), borrow(ports)
     x.due[0] = FAR
     jobs = len(copy_of)
+    nobody, unpatched = np.int64(-1), np.zeros(0)
     late, every = len(begin_of) > 0, golden.every[0] if len(passes) > 0 else 1
     job, over = np.zeros(stride, dtype=np.int64), np.zeros(stride, dtype=np.bool_)
     active = min(stride, jobs)
@@ -359,7 +393,8 @@ def play(
         begin = begin_of[waiting] if late else 0
         begin_job(
             p, x, state, stride, lane, copies, copy_of[waiting], start_of[waiting], starts,
-            start, golden, begin, True,
+            start, golden, begin, True, row_of(patches, waiting) if late else unpatched,
+            patched[waiting] if late else nobody,
         )  # fmt: skip
         if begin > 0:
             steps[waiting] = begin
@@ -412,6 +447,8 @@ def play(
                 begin_job(
                     p, x, state, stride, lane, copies, copy_of[waiting], start_of[waiting],
                     starts, start, golden, begin, rested,
+                    row_of(patches, waiting) if late else unpatched,
+                    patched[waiting] if late else nobody,
                 )  # fmt: skip
                 if begin > 0:
                     steps[waiting] = begin
@@ -425,6 +462,24 @@ def play(
                 for i in range(state.shape[1]):
                     state[lane, i] = state[active, i]
                 job[lane] = job[active]
+
+
+@kernel
+def note_decision(p, ports, stride, lane, golden, d):
+    """Write down all that passed in a lane's decision `d`."""
+    for c in range(golden.current.shape[1]):
+        golden.current[d, c] = ports.current[c * stride + lane]
+    for r in range(golden.pulses.shape[1]):
+        golden.pulses[d, r] = ports.pulses[r * stride + lane]
+    for o in range(len(p.outputs)):
+        golden.seen[d, o] = ports.seen[o * stride + lane]
+    for i in range(golden.action.shape[1]):
+        golden.action[d, i] = ports.action[lane, i]
+    bit = np.uint32(1) << np.uint32(lane)
+    for t in range(p.ticks):
+        for j in range(len(p.al)):
+            if ports.log[t, j] & bit:
+                golden.fired[d * p.ticks + t, j // 64] |= np.uint64(1) << np.uint64(j % 64)
 
 
 @kernel
@@ -447,7 +502,8 @@ def record(
     count = len(starts)
     stride = WIDEST
     x = new_lanes(p, stride, copies, False)
-    ports = new_ports(p, x, stride, observations)
+    logged = p.ticks if len(golden.fired) > 0 else 0
+    ports = new_ports(p, x, stride, observations, logged)
     state = np.zeros((stride, starts.shape[1]))
     job = np.arange(stride)
     rest_lanes(p, x, stride)
@@ -470,6 +526,10 @@ def record(
                     golden.returns[s] = np.nan
         decide_lanes(p, x, ports, stride, active, start, encode, read_out)
         start += p.ticks
+        if logged > 0:
+            for lane in range(active):
+                s = job[lane]
+                note_decision(p, ports, stride, lane, golden, golden.first_reward[s] + steps[s])
         for lane in range(active - 1, -1, -1):
             s = job[lane]
             reward, ended = step(row_of(state, lane), row_of(ports.action, lane))
@@ -487,8 +547,8 @@ def record(
 
 @kernel
 def play_on(
-    p, copies, copy_of, start_of, begin_of, passes, golden, starts, max_steps, encode, read_out,
-    observe, step, observations, returns, steps, terminated,
+    p, copies, copy_of, start_of, begin_of, patches, patched, passes, golden, starts, max_steps,
+    encode, read_out, observe, step, observations, returns, steps, terminated,
 ):  # fmt: skip
     """Play jobs of one network that begin late, or end where they have rejoined the golden ones.
 
@@ -497,6 +557,8 @@ def play_on(
     begin_of : ndarray of int64, shape (J,)
         Decision that each job begins with; up to it, it is the golden episode. A multiple of
         ``golden.every``.
+    patches : ndarray of float64, shape (J, 3 + R); patched : ndarray of int64, shape (J,)
+        A neuron whose state is not the golden one by then, or -1: see `begin_job`.
     passes : ndarray of bool, shape (F,)
         Which copies are golden after the last of their edits.
     golden : Golden
@@ -507,8 +569,8 @@ def play_on(
     ports = new_ports(p, x, stride, observations)
     play(
         p, x, ports, np.zeros((stride, starts.shape[1])), stride, copies, copy_of, start_of,
-        begin_of, passes, golden, starts, max_steps, encode, read_out, observe, step, returns,
-        steps, terminated,
+        begin_of, patches, patched, passes, golden, starts, max_steps, encode, read_out, observe,
+        step, returns, steps, terminated,
     )  # fmt: skip
 
 
@@ -551,7 +613,10 @@ def roll_out(
     stride = 8 if len(copy_of) <= 8 else WIDEST
     no_jobs, no_copies = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
     one, none, no = np.zeros((0, 0)), np.zeros(0), no_jobs
-    nothing = Golden(no, no, one, one, one, one, one, none, no, none, none, no_copies)
+    bits = np.zeros((0, 0), dtype=np.uint64)
+    nothing = Golden(
+        no, no, one, one, one, one, one, none, no, none, bits, one, bits, one, one, none, no_copies
+    )
     while True:
         m = claim(counter)
         if m >= len(returns):
@@ -566,6 +631,6 @@ def roll_out(
         ports = new_ports(p, x, stride, observations)
         play(
             p, x, ports, np.zeros((stride, starts.shape[1])), stride, mine, copy_of, start_of,
-            no_jobs, no_copies, nothing, starts, max_steps, encode, read_out, observe, step,
-            returns[m], steps[m], terminated[m],
+            no_jobs, one, no_jobs, no_copies, nothing, starts, max_steps, encode, read_out,
+            observe, step, returns[m], steps[m], terminated[m],
         )  # fmt: skip

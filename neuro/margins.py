@@ -17,7 +17,10 @@ used onto outputs whose *potential* is read have no margin.
 
 **Several weights.** The changes that one bound permits are convex, and those of different
 receivers do not meet: changes are harmless if, for each receiver, the changes in shares of their
-margins sum up to at most 1.
+margins sum up to at most 1. There are two kinds of bounds, for potentials that must not be too high
+and too low, with margins and sums of their own: a synapse whose weight falls, for instance, makes
+no potential higher. Nor does it matter then whether weights of synapses change for good, for some
+time or to and fro, as long as they stay within bounds that are harmless.
 
 **Rounding.** All operations of a tick (sums, products with a factor from 0 to 1, the floor) are
 monotone, rounding included. Spikes bring 0 or the weight, so what must stay low does stay low
@@ -62,8 +65,9 @@ class Margins(NamedTuple):
         Those of the network: synapses, then input synapses.
     post : ndarray of int64, shape (M,)
         Their receivers.
-    down, up : ndarray of float64, shape (S, M)
-        How far each of them alone can fall and rise; infinite where it is never used.
+    up_high, up_low, down_high, down_low : ndarray of float64, shape (S, M)
+        How far each of them alone can go up and down before a potential is too high or too low;
+        infinite where it is never used.
     first : ndarray of int64, shape (S, M)
         The first decision in which the weight is used: its sender spikes, or its channel is not
         zero. `NEVER` if there is none.
@@ -74,30 +78,45 @@ class Margins(NamedTuple):
 
     weights: NDArray[np.float64]
     post: NDArray[np.int64]
-    down: NDArray[np.float64]
-    up: NDArray[np.float64]
+    up_high: NDArray[np.float64]
+    up_low: NDArray[np.float64]
+    down_high: NDArray[np.float64]
+    down_low: NDArray[np.float64]
     first: NDArray[np.int64]
     threshold_low: NDArray[np.float64]
     threshold_high: NDArray[np.float64]
 
     @property
+    def up(self) -> NDArray[np.float64]:
+        """How far each weight alone can rise, shape (S, M)."""
+        return np.minimum(self.up_high, self.up_low)
+
+    @property
+    def down(self) -> NDArray[np.float64]:
+        """How far each weight alone can fall, shape (S, M)."""
+        return np.minimum(self.down_high, self.down_low)
+
+    @property
     def low(self) -> NDArray[np.float64]:
         """The lowest harmless value of each weight, shape (S, M)."""
-        moved = np.nextafter(self.weights - self.down, self.weights)
-        return np.where(self.down == np.inf, -np.inf, moved)
+        down = self.down
+        moved = np.nextafter(self.weights - down, self.weights)
+        return np.where(down == np.inf, -np.inf, moved)
 
     @property
     def high(self) -> NDArray[np.float64]:
         """The highest harmless value of each weight, shape (S, M)."""
-        moved = np.nextafter(self.weights + self.up, self.weights)
-        return np.where(self.up == np.inf, np.inf, moved)
+        up = self.up
+        moved = np.nextafter(self.weights + up, self.weights)
+        return np.where(up == np.inf, np.inf, moved)
 
 
 def harmless(margins: Margins, weights: NDArray[np.float64], /) -> NDArray[np.bool_]:
     """Say which copies of a network are proven to play which episodes as the network does.
 
     False means that there is no proof, not that there is a difference. Changes of synapse
-    weights (not of input synapses) may also come and go during the episode.
+    weights (not of input synapses) may also come and go during the episode; if they go both
+    ways, ask for the lowest and for the highest weights.
 
     Parameters
     ----------
@@ -112,22 +131,45 @@ def harmless(margins: Margins, weights: NDArray[np.float64], /) -> NDArray[np.bo
     """
     if weights.ndim != 2 or weights.shape[1] != len(margins.weights):
         raise wrong("weights", f"shape (any, {len(margins.weights)})", weights.shape)
-    proven = np.ones((len(weights), len(margins.up)), dtype=np.bool_)
-    order = np.argsort(margins.post, kind="stable")
-    change = (weights - margins.weights)[:, order]
-    columns = np.flatnonzero((change != 0.0).any(axis=0))
-    order, change = order[columns], change[:, columns]
-    if not len(columns):
+    proven = np.ones((len(weights), len(margins.first)), dtype=np.bool_)
+    copy, column = np.nonzero(weights != margins.weights)
+    if not len(copy):
         return proven
-    begin = np.flatnonzero(np.diff(margins.post[order], prepend=-1))
-    same, falls = change == 0.0, change < 0.0
-    size = np.abs(change)
-    for s in range(len(margins.up)):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = size / np.where(falls, margins.down[s, order], margins.up[s, order])
-        share[same] = 0.0
-        proven[:, s] = (np.add.reduceat(share, begin, axis=1) <= 1.0).all(axis=1)
+    post = margins.post[column]
+    order = np.lexsort((post, copy))
+    copy, column, post = copy[order], column[order], post[order]
+    begin = np.flatnonzero(np.diff(copy, prepend=-1) | np.diff(post, prepend=-1))
+    copy_of = copy[begin]
+    change = weights[copy, column] - margins.weights[column]
+    size, rises = np.abs(change), change > 0.0
+    for up, down in (margins.up_high, margins.down_high), (margins.up_low, margins.down_low):
+        for s in range(len(up)):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = size / np.where(rises, up[s, column], down[s, column])
+            proven[copy_of[~(np.add.reduceat(share, begin) <= 1.0)], s] = False
     return proven
+
+
+def first_use(margins: Margins, weights: NDArray[np.float64], /) -> NDArray[np.int64]:
+    """Return the first decision in which a changed weight of a copy is used.
+
+    Parameters
+    ----------
+    margins : Margins
+        Of S episodes.
+    weights : ndarray of float64, shape (K, M)
+
+    Returns
+    -------
+    ndarray of int64, shape (K, S)
+        `NEVER` where there is none.
+    """
+    first = np.full((len(weights), len(margins.first)), NEVER)
+    copy, column = np.nonzero(weights != margins.weights)
+    if len(copy):
+        begin = np.flatnonzero(np.diff(copy, prepend=-1))
+        first[copy[begin]] = np.minimum.reduceat(margins.first[:, column], begin, axis=1).T
+    return first
 
 
 def rounding(p: Program, ticks: int) -> tuple[NDArray[np.float64], ...]:
@@ -142,7 +184,7 @@ def rounding(p: Program, ticks: int) -> tuple[NDArray[np.float64], ...]:
     n = len(p.al)
 
     def onto(post: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(post, values, n)
+        return np.bincount(post, values, n).astype(np.float64)
 
     with np.errstate(divide="ignore"):
         gathered = np.minimum(ticks, 1.0 / (1.0 - p.be))
@@ -160,7 +202,7 @@ def margins_of(
     network: Network, p: Program, q: Incoming, notes: Notes, shortening: NDArray[np.float64]
 ) -> Margins:
     """Make margins of what a trace has noted; `shortening` is from `rounding`."""
-    episodes, weights = notes.up.shape
+    episodes, weights = notes.up_high.shape
     e = len(p.weight)
     first = np.empty((episodes, weights), dtype=np.int64)
     first[:, :e] = notes.fired[:, network.synapses.pre]
@@ -170,7 +212,7 @@ def margins_of(
         np.isin(post, p.outputs) if p.sees == SEES.index("potential") else np.zeros(weights, bool)
     )
     sides = []
-    for margin in (notes.down, notes.up):
+    for margin in (notes.up_high, notes.up_low, notes.down_high, notes.down_low):
         side = np.empty_like(margin)
         side[:, q.order] = margin * (1.0 - shortening[post[q.order]])
         side[:, fixed] = 0.0
@@ -180,7 +222,9 @@ def margins_of(
     low = np.where(notes.peak == -np.inf, -np.inf, low)
     # Subtraction takes the threshold itself from the potential.
     own = (notes.fired != NEVER) & (p.subtract != 0.0)
+    low, high = (np.where(own, p.v_threshold, bound) for bound in (low, high))
+    up_high, up_low, down_high, down_low = sides
     return Margins(
-        np.concatenate([p.weight, p.in_weight]), post, *sides, first,
-        np.where(own, p.v_threshold, low), np.where(own, p.v_threshold, high),
+        np.concatenate([p.weight, p.in_weight]), post, up_high, up_low, down_high, down_low, first,
+        low, high,
     )  # fmt: skip

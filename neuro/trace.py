@@ -77,8 +77,9 @@ class Notes(NamedTuple):
     ----------
     returns : ndarray of float64, steps : ndarray of int64, terminated : ndarray of bool
         Of shape (S,), as in `neuro.closed_loop.roll_out`.
-    up, down : ndarray of float64, shape (S, E + I)
-        How far each weight can rise and fall, in the order of `Incoming`.
+    up_high, up_low, down_high, down_low : ndarray of float64, shape (S, E + I)
+        How far each weight can go up and down before a potential is too high or too low, in the
+        order of `Incoming`.
     fired : ndarray of int64, shape (S, N)
         The first decision in which a neuron spikes.
     flowed : ndarray of int64, shape (S, C)
@@ -90,8 +91,10 @@ class Notes(NamedTuple):
     returns: NDArray[np.float64]
     steps: NDArray[np.int64]
     terminated: NDArray[np.bool_]
-    up: NDArray[np.float64]
-    down: NDArray[np.float64]
+    up_high: NDArray[np.float64]
+    up_low: NDArray[np.float64]
+    down_high: NDArray[np.float64]
+    down_low: NDArray[np.float64]
     fired: NDArray[np.int64]
     flowed: NDArray[np.int64]
     peak: NDArray[np.float64]
@@ -103,8 +106,8 @@ def new_notes(p: Program, count: int) -> Notes:
     n, weights = len(p.al), len(p.weight) + len(p.in_weight)
     return Notes(
         np.zeros(count), np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_),
-        np.zeros((count, weights)), np.zeros((count, weights)),
-        np.full((count, n), NEVER), np.full((count, p.channels), NEVER),
+        np.zeros((count, weights)), np.zeros((count, weights)), np.zeros((count, weights)),
+        np.zeros((count, weights)), np.full((count, n), NEVER), np.full((count, p.channels), NEVER),
         np.zeros((count, n)), np.zeros((count, n)),
     )  # fmt: skip
 
@@ -123,8 +126,10 @@ class Traces(NamedTuple):
         far it can have moved it, as in `neuro.margins`.
     bound, creep : ndarray of float64, N rows
         How large traces of input synapses can be, and how far off.
-    trace, slow, up, down : ndarray of float64, E + I rows
-        The slope, the part of it that is in the synaptic current, and the margins so far.
+    trace, slow : ndarray of float64, E + I rows
+        The slope, and the part of it that is in the synaptic current.
+    up_high, up_low, down_high, down_low : ndarray of float64, E + I rows
+        As in `Notes`.
     rise, fall, top : ndarray of float64, one row
         How far the potential at hand may do either; the largest current so far, at least 1.
     fired : ndarray of uint8, shape (2 R * N,)
@@ -149,8 +154,10 @@ class Traces(NamedTuple):
     creep: NDArray[np.float64]
     trace: NDArray[np.float64]
     slow: NDArray[np.float64]
-    up: NDArray[np.float64]
-    down: NDArray[np.float64]
+    up_high: NDArray[np.float64]
+    up_low: NDArray[np.float64]
+    down_high: NDArray[np.float64]
+    down_low: NDArray[np.float64]
     rise: NDArray[np.float64]
     fall: NDArray[np.float64]
     top: NDArray[np.float64]
@@ -169,7 +176,7 @@ def new_traces(p, added):
         aligned(n * 8), aligned(n * 8), aligned(n * 8), aligned(n * 8), aligned(n * 8),
         aligned(n * 8), aligned(n * 8), aligned(n * 8), aligned(n * 8), aligned(n * 8),
         aligned(weights * 8), aligned(weights * 8), aligned(weights * 8), aligned(weights * 8),
-        aligned(8), aligned(8), aligned(8),
+        aligned(weights * 8), aligned(weights * 8), aligned(8), aligned(8), aligned(8),
         np.zeros(2 * p.ring * n, dtype=np.uint8), np.zeros(n, dtype=np.uint8),
         np.zeros(n, dtype=np.uint8), np.zeros(p.channels, dtype=np.uint8),
         np.zeros(n, dtype=np.bool_),
@@ -180,8 +187,10 @@ def new_traces(p, added):
         x.added[8 * j : 8 * j + 8] = added[j]
     x.peak[:] = -np.inf
     x.least[:] = np.inf
-    x.up[:] = FARTHEST
-    x.down[:] = FARTHEST
+    x.up_high[:] = FARTHEST
+    x.up_low[:] = FARTHEST
+    x.down_high[:] = FARTHEST
+    x.down_low[:] = FARTHEST
     x.top[:] = 1.0
     return x
 
@@ -201,14 +210,14 @@ def tighten(x, row, at, lanes, signed):
         i = at + lane
         creep = x.creep[row + lane] if signed else 0.0
         plus, minus = creep + x.trace[i], creep - x.trace[i]
-        if x.rise[lane] < x.up[i] * plus:
-            x.up[i] = x.rise[lane] / plus
-        if x.fall[lane] < x.down[i] * plus:
-            x.down[i] = x.fall[lane] / plus
-        if signed and x.fall[lane] < x.up[i] * minus:
-            x.up[i] = x.fall[lane] / minus
-        if signed and x.rise[lane] < x.down[i] * minus:
-            x.down[i] = x.rise[lane] / minus
+        if x.rise[lane] < x.up_high[i] * plus:
+            x.up_high[i] = x.rise[lane] / plus
+        if x.fall[lane] < x.down_low[i] * plus:
+            x.down_low[i] = x.fall[lane] / plus
+        if signed and x.fall[lane] < x.up_low[i] * minus:
+            x.up_low[i] = x.fall[lane] / minus
+        if signed and x.rise[lane] < x.down_high[i] * minus:
+            x.down_high[i] = x.rise[lane] / minus
 
 
 @inlined
@@ -289,8 +298,8 @@ def trace_tick(p, q, x, unit, current, k, alive):
                 store(x.slow, at, come)
             trace = load(x.trace, at, eight)
             trace = choose(free, trace * al + come, trace)
-            fine = alive & at_least(rise, load(x.up, at, eight) * trace)
-            fine &= at_least(fall, load(x.down, at, eight) * trace)
+            fine = alive & at_least(rise, load(x.up_high, at, eight) * trace)
+            fine &= at_least(fall, load(x.down_low, at, eight) * trace)
             if fine != alive:  # seldom: some 3 to 30 times in an episode
                 store(x.trace, at, trace)
                 tighten(x, row, at, alive ^ fine, False)
@@ -308,9 +317,10 @@ def trace_tick(p, q, x, unit, current, k, alive):
             trace = load(x.trace, at, eight)
             trace = choose(free, trace * al + load(current, q.channel[e] * wide, eight), trace)
             plus, minus = creep + trace, creep - trace
-            up, down = load(x.up, at, eight), load(x.down, at, eight)
-            fine = alive & at_least(rise, up * plus) & at_least(fall, down * plus)
-            fine = fine & at_least(rise, down * minus) & at_least(fall, up * minus)
+            fine = alive & at_least(rise, load(x.up_high, at, eight) * plus)
+            fine &= at_least(fall, load(x.up_low, at, eight) * minus)
+            fine &= at_least(rise, load(x.down_high, at, eight) * minus)
+            fine &= at_least(fall, load(x.down_low, at, eight) * plus)
             if fine != alive:
                 store(x.trace, at, trace)
                 tighten(x, row, at, alive ^ fine, True)
@@ -437,8 +447,11 @@ def trace_eight(
                 alive ^= one << np.uint64(lane)
                 notes.steps[s] = decision
                 notes.terminated[s] = ended
-                for e in range(notes.up.shape[1]):
-                    notes.up[s, e], notes.down[s, e] = x.up[8 * e + lane], x.down[8 * e + lane]
+                for e in range(notes.up_high.shape[1]):
+                    notes.up_high[s, e] = x.up_high[8 * e + lane]
+                    notes.up_low[s, e] = x.up_low[8 * e + lane]
+                    notes.down_high[s, e] = x.down_high[8 * e + lane]
+                    notes.down_low[s, e] = x.down_low[8 * e + lane]
                 for j in range(len(p.al)):
                     notes.peak[s, j] = x.peak[8 * j + lane]
                     notes.least[s, j] = x.least[8 * j + lane]

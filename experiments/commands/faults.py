@@ -94,11 +94,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def run(options: Namespace) -> tuple[Any, str]:
+def run(options: Namespace) -> tuple[Any, ...]:
     """Run the campaign, or list what there is."""
     import os
     from dataclasses import replace
-    from pathlib import Path
 
     from experiments.faults.plan import Plan, read_plan
     from experiments.faults.study import parse_severities, run_study
@@ -115,24 +114,38 @@ def run(options: Namespace) -> tuple[Any, str]:
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.model:
         given["models"] = tuple(options.model)
-    files, directory = options.network, Path()
-    if any(name.endswith(".toml") for name in files):
-        if len(files) > 1:
-            raise wrong("campaign", "one campaign file, or networks", ", ".join(files))
-        plan, directory = read_plan(files[0]), Path()
-        if "models" in given:
-            raise InputError("--model: expected none beside a campaign file")
-        plan = replace(plan, **given)
-    else:
-        plan = Plan(tuple(files), **given)
-    workers = options.workers if options.workers is not None else os.cpu_count() or 1
-    plan = replace(plan, workers=workers)
     if options.severity is not None:
-        severities = parse_severities(options.severity)
-        count = len(replace(plan, severities=()).resolve(directory).models)
-        plan = replace(plan, severities=(severities,) * count)
-    resolved = plan.resolve(directory)
+        given["severities"] = (parse_severities(options.severity),)
+    file = next((name for name in options.network if name.endswith(".toml")), None)
+    if file is None:
+        plan = Plan(tuple(options.network), **given)
+    else:
+        if len(options.network) > 1:
+            several = ", ".join(options.network)
+            raise wrong("campaign", "one campaign file, or networks", several)
+        if "models" in given:
+            raise wrong("--model", "none beside a campaign file", ", ".join(options.model))
+        plan = replace(read_plan(file), **given)
+    _check_used(options, plan)
+    workers = options.workers if options.workers is not None else os.cpu_count() or 1
+    try:
+        resolved = replace(plan, workers=workers).resolve()
+    except InputError as error:
+        raise InputError(f"{file}: {error}" if file else str(error)) from None
     return run_study(resolved, options.out, options.typed, self_check=options.self_check)
+
+
+def _check_used(options: Namespace, plan: Any) -> None:
+    """Refuse options that would play no part."""
+    from neuro.errors import wrong
+
+    unused = ["draws", "severity"] if plan.single else ["margin", "most"]
+    if not plan.single and plan.precision is None:
+        unused.append("confidence")
+    for name in unused:
+        if (value := getattr(options, name)) is not None:
+            beside = "without --single" if not plan.single else "beside --single"
+            raise wrong(f"--{name}", f"none {beside}", value)
 
 
 def _listed() -> tuple[Any, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,9 +17,18 @@ from experiments.load import load_for_task
 from fitness import Campaign, Task
 from neuro import Network
 from neuro.errors import InputError, wrong
-from neuro.faults import MODELS, FaultSite, SiteFault, parse_model, parse_time
+from neuro.faults import (
+    MODELS,
+    FaultModel,
+    FaultSite,
+    SiteFault,
+    parse_model,
+    parse_time,
+    single_faults,
+)
 from neuro.files import read_text
 from neuro.network_file import to_json
+from neuro.specs import real, unknown
 
 USUAL = ("gaussian", "dead-synapse", "bit-flip")
 USUAL_SINGLE = ("bit-flip", "dead-synapse", "dead-neuron", "saturated-neuron")
@@ -31,16 +41,20 @@ class Plan:
     Parameters
     ----------
     networks : tuple of str
-        Files; directories of runs stand for the networks of their fronts.
+        Files; directories of runs stand for the networks of their fronts. Paths are as they were
+        typed: relative to the working directory.
     models : tuple of str
         As ``name`` or ``name:parameter=value,...``, or only ``all``; `USUAL` or `USUAL_SINGLE` if
         left out.
     severities : tuple of tuple of float
-        Of each model; the model's own if left out.
+        Of each model, or the same ones for all of them; the model's own if left out.
     task, site, group, time, draws, episodes, seed, single, margin, confidence, most, precision
-        As in `fitness.Campaign`; -1 episodes are 10, or all test samples of a data set.
+        As in `fitness.Campaign`; if left out, there are 10 episodes, or all test samples of a
+        data set.
+    hashes : dict
+        What networks have to be, as in `Resolved.hashes`; by file, none or some of them.
     accelerate, workers
-        Also as there; they make no difference to the results and do not stand in the file.
+        Also as in `Campaign`; they make no difference to the results and do not stand in the file.
     """
 
     networks: tuple[str, ...]
@@ -51,57 +65,84 @@ class Plan:
     group: str = "site"
     time: str | None = None
     draws: int = 1000
-    episodes: int = -1
+    episodes: int | None = None
     seed: int = 0
     single: bool = False
     margin: float = 0.01
     confidence: float = 0.95
     most: int = 20_000
     precision: float | None = None
+    hashes: Mapping[str, str] = field(default_factory=dict, metadata={"file": False})
     accelerate: bool = field(default=True, metadata={"file": False})
     workers: int = field(default=1, metadata={"file": False})
 
-    def resolve(self, directory: Path = Path(), /) -> Resolved:
+    def resolve(self) -> Resolved:
         """Load the networks and make the campaign.
-
-        Parameters
-        ----------
-        directory : Path
-            What files are relative to.
 
         Raises
         ------
         InputError
-            A file cannot be used, networks are for different tasks, or a value is refused.
+            A file cannot be used or is not what it was, networks are for different tasks, or a
+            value is refused.
         """
-        found, task = _load_all(self.networks, self.task, directory)
         site = FaultSite(self.site, group=self.group)
-        texts = self._texts(site)
+        time = parse_time(self.time) if self.time is not None else None
+        found, task = _load_all(self.networks, self.task)
+        texts = self._texts(site, found)
         models = [parse_model(text) for text in texts]
-        if len(set(texts)) < len(texts):
+        if len(set(models)) < len(models):
             raise wrong("model", "each fault model once", ", ".join(texts))
-        if self.severities and len(self.severities) != len(models):
-            raise wrong("severities", f"a list for each of {len(models)} models", self.severities)
-        given = self.severities or tuple(model.severities for model in models)
         episodes = self.episodes
-        if episodes == -1:
+        if episodes is None:
             episodes = 1_000_000 if task.kind == "classification" else 10
         campaign = Campaign(
-            task, list(zip(models, given, strict=True)), draws=self.draws, episodes=episodes,
-            seed=self.seed, site=site, single=self.single, margin=self.margin,
-            time=parse_time(self.time) if self.time is not None else None,
-            confidence=self.confidence, most=self.most, precision=self.precision,
+            task, list(zip(models, self._severities(models), strict=True)), draws=self.draws,
+            episodes=episodes, seed=self.seed, site=site, single=self.single, margin=self.margin,
+            time=time, confidence=self.confidence, most=self.most, precision=self.precision,
             accelerate=self.accelerate, workers=self.workers,
         )  # fmt: skip
-        return Resolved(self, campaign, texts, found)
+        if self.single:
+            for name, network in found.items():
+                for text, model in zip(texts, models, strict=True):
+                    if not len(single_faults(network, model, site)):
+                        raise wrong(f"{name}: model {text}", "sites that can have it", "none")
+        resolved = Resolved(self, campaign, texts, found)
+        known = resolved.hashes()
+        for name, digest in self.hashes.items():
+            if known.get(name) != digest:
+                got = known.get(name, "no file")
+                raise wrong(name, f"the network with SHA-256 {digest}", got)
+        return resolved
 
-    def _texts(self, site: FaultSite) -> tuple[str, ...]:
-        """List the models; ``all`` are those that have such sites, and single faults if asked."""
-        if self.models == ("all",):
-            kind = SiteFault if self.single else object
-            fits = [c.name for c in MODELS.values() if site.fits(c.owner) and issubclass(c, kind)]
-            return tuple(fits)
-        return self.models or (USUAL_SINGLE if self.single else USUAL)
+    def _texts(self, site: FaultSite, networks: Mapping[str, Network]) -> tuple[str, ...]:
+        """List the models; those that were not named one by one fit the site."""
+        usual = USUAL_SINGLE if self.single else USUAL
+        if self.models not in ((), ("all",)):
+            return self.models
+        fits = []
+        for name in MODELS if self.models else usual:
+            cls = MODELS[name]
+            there = site.fits(cls.owner)
+            there = there and (cls.within == "all" or site.kind in ("all", cls.within))
+            if there and self.single:
+                there = issubclass(cls, SiteFault) and all(
+                    len(single_faults(network, cls(), site)) for network in networks.values()
+                )
+            if there:
+                fits.append(name)
+        return tuple(fits) or usual
+
+    def _severities(self, models: Sequence[FaultModel]) -> Sequence[Sequence[float]]:
+        if not self.severities:
+            return [() if self.single else model.severities for model in models]
+        if self.single:
+            raise wrong("severities", "none, for single faults", self.severities)
+        if len(self.severities) not in (1, len(models)):
+            raise wrong("severities", f"a list for each of {len(models)} models", self.severities)
+        for some in self.severities:
+            if len(set(some)) < len(some):
+                raise wrong("severities", "distinct numbers", list(some))
+        return self.severities * (len(models) if len(self.severities) == 1 else 1)
 
 
 @dataclass(frozen=True)
@@ -130,8 +171,8 @@ class Resolved:
             for name, network in self.networks.items()
         }
 
-    def to_toml(self) -> str:
-        """Write down everything that the results depend on."""
+    def to_table(self) -> dict[str, Any]:
+        """List everything that the results depend on, as plain values."""
         campaign = self.campaign
         table: dict[str, Any] = {
             "task": campaign.task.name,
@@ -151,7 +192,11 @@ class Resolved:
         table["networks"] = [
             {"file": name, "sha256": digest} for name, digest in self.hashes().items()
         ]
-        return tomli_w.dumps(table)
+        return table
+
+    def to_toml(self) -> str:
+        """Write down everything that the results depend on."""
+        return str(tomli_w.dumps(self.to_table()))
 
 
 def read_plan(path: str | os.PathLike[str], /) -> Plan:
@@ -162,54 +207,70 @@ def read_plan(path: str | os.PathLike[str], /) -> Plan:
     InputError
         It is not TOML, or a key is unknown or of the wrong kind.
     """
-    try:
-        table = tomllib.loads(read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    table = read_toml(path)
     known = [f.name for f in fields(Plan) if f.metadata.get("file", True)]
     for key in table:
         if key not in known:
-            raise wrong(f"{path}: key", f"one of {', '.join(known)}", key)
-    networks = _entries(table.pop("networks", None), "file", f"{path}: networks")
-    models = _entries(table.pop("models", []), "model", f"{path}: models")
-    severities = [m["severities"] for m in models if "severities" in m]
+            raise unknown(f"{path}: key", known, key)
+    networks = _entries(table.pop("networks", None), ("file", "sha256"), f"{path}: networks")
+    models = _entries(table.pop("models", []), ("model", "severities"), f"{path}: models")
+    if not networks:
+        raise wrong(f"{path}: networks", "at least one", "none")
+    severities = [_numbers(m["severities"], f"{path}: severities of {m['model']}")
+                  for m in models if "severities" in m]  # fmt: skip
     if severities and len(severities) != len(models):
         raise wrong(f"{path}: models", "severities for all models or none", "some")
-    for name, value in table.items():
-        kind = {f.name: f.type for f in fields(Plan)}[name]
-        allowed = (str,) if "str" in str(kind) else (int, float, bool)
-        if not isinstance(value, allowed):
-            raise wrong(f"{path}: {name}", "text" if allowed == (str,) else "a number", value)
+    for name in {"task", "site", "group", "time"} & table.keys():
+        if not isinstance(table[name], str):
+            raise wrong(f"{path}: {name}", "text", table[name])
     return Plan(
-        tuple(n["file"] for n in networks), tuple(m["model"] for m in models),
-        tuple(tuple(s) for s in severities), **table,
+        tuple(n["file"] for n in networks), tuple(m["model"] for m in models), tuple(severities),
+        hashes={n["file"]: str(n["sha256"]) for n in networks if "sha256" in n}, **table,
     )  # fmt: skip
 
 
-def _entries(given: Any, key: str, where: str) -> list[dict[str, Any]]:
-    """Read a list of texts or of tables that have one."""
-    if not isinstance(given, list) or (key == "file" and not given):
-        raise wrong(where, f"a list of tables with {key}", given)
-    entries = [{key: entry} if isinstance(entry, str) else entry for entry in given]
+def read_toml(path: str | os.PathLike[str], /) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is not TOML.
+    """
+    text = read_text(path)
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid TOML: nested too deeply") from None
+
+
+def _entries(given: Any, keys: tuple[str, str], where: str) -> list[dict[str, Any]]:
+    """Read a list of texts, or of tables that have such a text and perhaps something else."""
+    if not isinstance(given, list):
+        raise wrong(where, f"a list of tables with {keys[0]}", given)
+    entries = [{keys[0]: entry} if isinstance(entry, str) else entry for entry in given]
     for entry in entries:
-        good = isinstance(entry, dict) and isinstance(entry.get(key), str)
-        if not good or not entry.keys() <= {key, "sha256", "severities"}:
-            raise wrong(where, f"tables with {key}", entry)
-        values = entry.get("severities", [0.0])
-        if not isinstance(values, list) or not values or not all(
-            isinstance(v, (int, float)) and not isinstance(v, bool) for v in values
-        ):  # fmt: skip
-            raise wrong(f"{where}: severities", "a list of numbers", values)
+        if not isinstance(entry, dict) or not isinstance(entry.get(keys[0]), str):
+            raise wrong(where, f"tables with {keys[0]}", entry)
+        for key in entry:
+            if key not in keys:
+                raise unknown(f"{where}: key", keys, key)
     return entries
 
 
-def _load_all(
-    files: Sequence[str], task: str | None, directory: Path
-) -> tuple[dict[str, Network], Task]:
+def _numbers(given: Any, where: str) -> tuple[float, ...]:
+    if not isinstance(given, list) or not given:
+        raise wrong(where, "a list of numbers", given)
+    return tuple(real(value, where, 0.0, math.inf) for value in given)
+
+
+def _load_all(files: Sequence[str], task: str | None) -> tuple[dict[str, Network], Task]:
     found: dict[str, Network] = {}
     shared: Task | None = None
-    for name in _spread(files, directory):
-        network, mine = load_for_task(str(directory / name), task)
+    for name in _spread(files):
+        network, mine = load_for_task(name, task)
         if shared is not None and mine.name != shared.name:
             raise InputError(f"{name}: expected task {shared.name} as before, got {mine.name}")
         if name in found:
@@ -220,15 +281,14 @@ def _load_all(
     return found, shared
 
 
-def _spread(files: Sequence[str], directory: Path) -> list[str]:
+def _spread(files: Sequence[str]) -> list[str]:
     """Put the networks of a run's front in the place of its directory."""
     spread: list[str] = []
     for name in files:
-        path = directory / name
-        if not path.is_dir():
+        if not os.path.isdir(name):
             spread.append(name)
             continue
-        front = sorted((path / "front").glob("*.json"))
+        front = sorted((Path(name) / "front").glob("*.json"))
         if not front:
             raise wrong(name, "a network file, or a run with networks in front/", "neither")
         spread += [os.path.join(name, "front", file.name) for file in front]

@@ -1,4 +1,4 @@
-"""Scores of a campaign on disk, so that it can be interrupted, extended and read back."""
+"""Scores of a campaign on disk, so that it can be interrupted and read back."""
 
 from __future__ import annotations
 
@@ -25,22 +25,30 @@ class DirectoryStore:
         self.path = path
 
     def load(self, key: str) -> NDArray[np.float64] | None:
-        """Return the scores kept under a key, if there are any."""
+        """Return the scores kept under a key, if there are any.
+
+        Raises
+        ------
+        InputError
+            The file is damaged: its checksum is wrong.
+        """
         file = self._file(key)
         if not file.exists():
             return None
         try:
-            scores = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{file}: cannot be read: {error}; delete it to play again") from None
-        return np.asarray(scores, dtype=np.float64)
+            with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as archive:
+                scores = np.array(archive["scores"], dtype=np.float64, ndmin=2)
+        except Exception as error:  # damaged bytes make numpy and zipfile fail in many ways
+            kind = type(error).__name__
+            raise InputError(f"{file}: damaged ({kind}); delete it to play again") from None
+        return scores
 
     def save(self, key: str, scores: NDArray[np.float64]) -> None:
         """Keep scores."""
         self.path.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
-        np.save(buffer, scores, allow_pickle=False)
+        np.savez_compressed(buffer, scores=scores)
         write_atomically(self._file(key), buffer.getvalue())
 
     def _file(self, key: str) -> Path:
-        return self.path / f"{key[:32]}.npy"
+        return self.path / f"{key[:32]}.npz"

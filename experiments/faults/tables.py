@@ -10,7 +10,7 @@ import numpy as np
 from experiments.faults.plan import Resolved
 from fitness import Outcome
 from fitness.curves import outcomes as sort_out
-from fitness.hierarchical import hierarchical_bootstrap
+from fitness.hierarchical import LEVELS, hierarchical_bootstrap
 from fitness.statistics import curve, summarise
 from neuro.faults import SiteFault, site_names
 
@@ -70,14 +70,21 @@ def _together(resolved: Resolved, found: All, columns: list[str]) -> list[Row]:
     """Means over all networks, whose intervals also cover other networks and other starts."""
     campaign = resolved.campaign
     rows = []
+    levels: tuple[str, ...]
     for place, text in enumerate(_texts(resolved)):
         mine = [outcomes[place] for outcomes in found.values()]
-        count = min(len(o.scores) for o in mine)
-        scores = np.array([o.scores[:count] for o in mine])
-        low, high = hierarchical_bootstrap(scores, seed=campaign.seed)
+        if campaign.single:  # of other synapses in each network
+            tried, levels = [o.scores for o in mine], ("networks", "episodes")
+            scores = np.array([some.mean(axis=0, keepdims=True) for some in tried])
+        else:
+            count = min(len(o.scores) for o in mine)
+            tried, levels = [o.scores[:count] for o in mine], LEVELS
+            scores = np.array(tried)
+        low, high = hierarchical_bootstrap(scores, levels=levels, seed=campaign.seed)
         head = _head(resolved, "(all)", text, mine[0])
         numbers = {
-            "draws": count, "population": "",
+            "draws": sum(map(len, tried)),
+            "population": sum(o.population or 0 for o in mine) or "",
             "golden": float(np.mean([o.golden.mean() for o in mine])),
             "mean": float(scores.mean()), "mean_low": low, "mean_high": high,
         }  # fmt: skip
@@ -124,10 +131,7 @@ def _ranked(rows: Sequence[Row], column: str) -> list[Row]:
         for (network, model, value), drops in groups.items()
     ]  # fmt: skip
     order = {(r["network"], r["model"]): i for i, r in enumerate(rows[::-1])}
-    return sorted(
-        table,
-        key=lambda r: (-order[r["network"], r["model"]], -r["mean_drop"], str(r[column])),
-    )
+    return sorted(table, key=lambda r: (-order[r["network"], r["model"]], -r["mean_drop"]))
 
 
 def _head(resolved: Resolved, name: str, text: str, outcome: Outcome) -> Row:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,13 +52,18 @@ LARGEST_SHARE = 0.6
 RESAMPLES = 2000
 CRITICAL = 0.1
 BEST = RESULTS / "cartpole_best.json"
-EVOLVED = {"acrobot": 16, "pendulum": 16, "wine": 16, "digits": 8}
+EVOLVED = {
+    "acrobot": 16, "mountain-car": 16, "pendulum": 16, "wine": 16, "breast-cancer": 16, "digits": 8,
+}  # fmt: skip
 """Tasks whose networks are struck as well, and the bits of a weight."""
 
 NETWORKS = 4
 """Networks of each front that are struck."""
 
 SEED = 11
+FIRST = 100
+"""Size at which campaigns that grow are looked at first."""
+
 MARGINS = {"masked": 0.04, "critical": 0.02, "mean": 0.02}
 """Of campaigns that stop as soon as the interval is narrow enough."""
 
@@ -83,6 +88,10 @@ class Population:
     masked: Values
     critical: Values
 
+    def of(self, quantity: str) -> Values:
+        """Values whose mean is asked for: "masked", "critical" or "mean" (of the drop)."""
+        return {"masked": self.masked, "critical": self.critical, "mean": self.drop}[quantity]
+
     @property
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest drop that a campaign counts with: 0 to 1 and what there is."""
@@ -95,14 +104,13 @@ def read_population(path: Path) -> Population:
         rows = list(csv.DictReader(file))
     if not rows or not {"drop", "masked", "critical"} <= set(rows[0]):
         raise wrong(str(path), "rows with the columns drop, masked, critical", rows[:1])
-    truth = {"true": 1.0, "false": 0.0}
-    columns = (
-        np.array(
-            [truth.get(text := row[name].lower()) or float(truth.get(text, text)) for row in rows]
-        )
-        for name in ("drop", "masked", "critical")
-    )
-    return Population(path.stem, *columns)
+    said = {"true": 1.0, "false": 0.0}
+
+    def column(name: str) -> Values:
+        texts = [row[name].lower() for row in rows]
+        return np.array([said[text] if text in said else float(text) for text in texts])
+
+    return Population(path.stem, column("drop"), column("masked"), column("critical"))
 
 
 def evolved_populations() -> Iterator[Population]:
@@ -223,8 +231,18 @@ RIVALS: dict[str, Callable[[Values, float], Limits]] = {
     "BCa": bca_limits,
     "bootstrap t": bootstrap_t_limits,
 }
-RATES = ("mid-p", "mid-p, stopping", "random tie", "Wilson", "Clopper-Pearson")
-MEANS = ("Polya", "Polya, stopping", "random tie", "Polya without bounds", *RIVALS)
+STOPPING: dict[str, Callable[[int], Iterable[int]]] = {
+    "mid-p, stopping": lambda faults: looks(faults, FIRST),
+    "mid-p, stopping at any fault": lambda faults: range(20, faults + 1),
+    "Polya, stopping": lambda faults: looks(faults, FIRST),
+}
+"""When campaigns may stop; `MARGINS` says how narrow their interval must be."""
+
+RATES = (
+    "mid-p", "random tie", "Wilson", "Clopper-Pearson", "mid-p, stopping",
+    "mid-p, stopping at any fault",
+)  # fmt: skip
+MEANS = ("Polya", "random tie", "Polya without bounds", *RIVALS, "Polya, stopping")
 DEFAULTS = ("mid-p", "Polya")
 
 
@@ -256,8 +274,7 @@ def limits(
 
 def measure(population: Population, n: int | None, quantity: str, method: str) -> dict[str, Any]:
     """Simulate campaigns and count how often their intervals cover the truth."""
-    values = {"mean": population.drop}.get(quantity, getattr(population, quantity, None))
-    assert values is not None
+    values = population.of(quantity)
     faults, ties = len(values), np.random.default_rng(n).random(CAMPAIGNS)
     found, tried = [], []
     if method in RIVALS:
@@ -269,7 +286,7 @@ def measure(population: Population, n: int | None, quantity: str, method: str) -
         for seed in range(CAMPAIGNS):
             tie = float(ties[seed]) if method == "random tie" else 0.5
             ordered = values[order(range(faults), seed)]
-            for size in [n] if n else looks(faults):
+            for size in [n] if n else STOPPING[method](faults):
                 interval = limits(method, quantity, population, ordered[:size], tie, seed)
                 if narrow_enough(interval, MARGINS[quantity]):
                     break
@@ -296,9 +313,12 @@ def cells(population: Population) -> Iterator[tuple[int | None, str, str]]:
     """What is measured of a population: sample size (None to stop by oneself), quantity, method."""
     faults = len(population.drop)
     for quantity, methods in (("masked", RATES), ("critical", RATES), ("mean", MEANS)):
+        if population.of(quantity).min() == population.of(quantity).max():
+            continue  # nothing to be estimated
         for method in methods:
-            if method.endswith("stopping"):
-                yield None, quantity, method
+            if method in STOPPING:
+                if faults >= 2 * FIRST:
+                    yield None, quantity, method
             else:
                 yield from ((n, quantity, method) for n in SAMPLES if n <= LARGEST_SHARE * faults)
 

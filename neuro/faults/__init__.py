@@ -25,6 +25,6 @@ from neuro.faults.values import OWNERS, Values, site_names
 __all__ = [
     "MODELS", "OWNERS", "TIMES", "BitFlip", "Change", "DeadNeuron", "DeadSynapse", "DelayShift",
     "Draws", "Fault", "FaultModel", "FaultRound", "FaultSite", "FaultTime", "Gaussian",
-    "SaturatedNeuron", "SiteFault", "Struck", "Values", "fault_keys", "inject", "parse_fault", "parse_model", "parse_time",
-    "single_faults", "site_names", "strike", "strike_each",
+    "SaturatedNeuron", "SiteFault", "Struck", "Values", "fault_keys", "inject", "parse_fault",
+    "parse_model", "parse_time", "single_faults", "site_names", "strike", "strike_each",
 ]  # fmt: skip

@@ -162,7 +162,7 @@ class Quantisation(FaultModel):
     ) -> NDArray[np.float64]:
         if severity == 0.0:
             return weights.copy()
-        step = np.maximum(severity * largest_weight(weights), _SMALLEST)
+        step: NDArray[np.float64] = np.maximum(severity * largest_weight(weights), _SMALLEST)
         return np.rint(weights / step) * step
 
 

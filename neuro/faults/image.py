@@ -102,6 +102,12 @@ class Image:
         self._lay(laid, values, set(values.changed))
         return laid
 
+    def mark(self, places: NDArray[np.bool_], parts: dict[str, NDArray[np.bool_]]) -> None:
+        """Mark parts of the slots, shape (K, slots), besides those that are marked."""
+        for name, part in parts.items():
+            begin = self._slots.begin[name]
+            places[:, begin : begin + self._slots.count[name]] |= part
+
     def _lay(self, laid: NDArray[np.float64], values: Values, changed: set[str]) -> None:
         """Fill in what depends on the changed quantities."""
         begin, count, network = self._slots.begin, self._slots.count, values.network
@@ -123,10 +129,13 @@ class Image:
             weight = self._carrier.weights(values)
             put("weight", weight[:, : weight.shape[1] - len(i)])
         if changed & {"weight", "gain"}:
-            put("in_weight", incoming * values["gain"][:, i.channel] if len(i) else incoming)
+            if encoder is not None:
+                put("in_weight", incoming * values["gain"][:, i.channel])
+            else:
+                put("in_weight", incoming)
         if "gain" in changed and encoder is not None and not encoder.graded:
             put("gain", encoder.gain * values["gain"])
-        if changed & {"bias", "weight", "offset"}:
+        if changed & {"bias", "offset"}:
             put("bias", _bias(values, incoming))
 
 

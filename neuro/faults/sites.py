@@ -106,7 +106,9 @@ class FaultSite:
             place = np.arange(len(keys), dtype=np.uint64) // np.uint64(self.size)
             return hash_words(hash_text("cluster"), place)
         neuron, s, i = network.neurons.key, network.synapses, network.input_synapses
-        ends = [neuron[s.pre], site_keys(network, "channels")[i.channel]]
+        # Not `site_keys`: a network may have input synapses and no encoder.
+        channel = hash_words(hash_text("channel"), i.channel.astype(np.uint64))
+        ends = [neuron[s.pre], channel]
         if self.group == "column":
             ends = [neuron[s.post], neuron[i.post]]
         return np.concatenate(ends)

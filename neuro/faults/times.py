@@ -48,11 +48,17 @@ class FaultTime(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def same(self) -> bool:
+        """Whether all draws change at the same ticks; then they need not be asked one by one."""
+        return False
+
     @abstractmethod
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
-        """List the changes of one draw, by rising ticks below `horizon`.
+        """List the changes of one draw, by rising ticks.
 
-        `horizon` is the number of ticks that an episode has at most.
+        `horizon` is the number of ticks that an episode has at most; from there on, changes do not
+        count.
         """
 
 
@@ -61,6 +67,10 @@ class Permanent(FaultTime):
     """From the first tick to the last."""
 
     name: ClassVar[str] = "permanent"
+
+    @property
+    def same(self) -> bool:
+        return True
 
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
         return [Change(0, 1.0)]
@@ -75,6 +85,10 @@ class Upset(FaultTime):
 
     def __post_init__(self) -> None:
         settle(self, tick=whole(self.tick, "tick", -1, NEVER))
+
+    @property
+    def same(self) -> bool:
+        return self.tick >= 0
 
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
         return [Change(_begin(self.tick, horizon, seed, draw), 1.0)]
@@ -91,6 +105,10 @@ class Window(FaultTime):
     def __post_init__(self) -> None:
         settle(self, tick=whole(self.tick, "tick", -1, NEVER))
         settle(self, ticks=whole(self.ticks, "ticks", 1, NEVER))
+
+    @property
+    def same(self) -> bool:
+        return self.tick >= 0
 
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
         begin = _begin(self.tick, horizon, seed, draw)
@@ -140,6 +158,10 @@ class Accumulating(FaultTime):
     def __post_init__(self) -> None:
         settle(self, steps=whole(self.steps, "steps", 1, 100_000))
 
+    @property
+    def same(self) -> bool:
+        return True
+
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
         places = range(self.steps)
         return [Change(horizon * k // self.steps, (k + 1) / self.steps) for k in places]
@@ -154,6 +176,10 @@ class Redrawn(FaultTime):
 
     def __post_init__(self) -> None:
         settle(self, every=whole(self.every, "every", 1, NEVER))
+
+    @property
+    def same(self) -> bool:
+        return True
 
     def changes(self, horizon: int, seed: int, draw: int) -> list[Change]:
         return [Change(t, 1.0, k) for k, t in enumerate(range(0, horizon, self.every))]

@@ -29,7 +29,8 @@ synapses have none, and NaN stands for them.
 LONGEST = 10_000
 """Of faulty delays in ticks."""
 
-_NONE = ("delay", "held", "v")
+STATES = ("v", "held")
+_NONE = ("delay", *STATES)
 
 
 class Values:
@@ -49,6 +50,7 @@ class Values:
     def __init__(self, network: Network, copies: int) -> None:
         self.network, self.copies = network, copies
         self.changed: dict[str, NDArray[np.float64]] = {}
+        self.renewed: dict[str, NDArray[np.bool_]] = {}
 
     def golden(self, name: str) -> NDArray[np.float64]:
         """Value of each site in the golden network."""
@@ -90,6 +92,17 @@ class Values:
             if bad.any():
                 raise wrong("faulty delay", f"whole ticks from 1 to {LONGEST}", values[bad][0])
         self.changed[name] = np.where(where, values, self[name])
+
+    def renew(self, before: dict[str, NDArray[np.float64]], copies: NDArray[np.bool_]) -> None:
+        """Note in which copies a fault has come anew, so that states are set once more.
+
+        They may be set to what they were set to before, and be something else by then.
+        """
+        for name in STATES:
+            if name in self.changed:
+                now = self.changed[name]
+                again = copies[:, None] & (now != before[name]) & ~np.isnan(now)
+                self.renewed[name] = self.renewed.get(name, False) | again
 
 
 def site_keys(network: Network, owner: str) -> NDArray[np.uint64]:

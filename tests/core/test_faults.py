@@ -206,7 +206,7 @@ def test_copies_are_complete(model):
         assert all(array.flags.c_contiguous and array.flags.writeable for array in copies)
         assert all(np.isfinite(array).all() for array in (copies.weight, copies.in_weight))
         assert not np.isnan(copies.value).any()
-        assert (0 <= copies.tick).all()
+        assert (copies.tick >= 0).all()
         assert (copies.tick < 12).all()
         assert np.array_equal(network.weights, weights)
         assert (carrier is network) or model.name in MOVES_DELAYS

@@ -23,8 +23,9 @@ from neuro import (
     golden_copies,
 )
 from neuro.jit import ENCODE, OBSERVE, STEP, kernel_function
-from neuro.margins import Margins, harmless, rounding
+from neuro.margins import Margins, first_use, harmless, rounding
 from neuro.program import compile_network
+from neuro.slots import with_edits
 from neuro.trace import FARTHEST, NEVER
 
 CARTPOLE = TASKS["cartpole"]
@@ -100,6 +101,7 @@ class Exact:
         slow = number(np.zeros(len(weight)))
         v, fast, held, past = p.v_leak.copy(), np.zeros(n), np.zeros(n), []
         slack, creep, bound, top = np.zeros(n), np.zeros(n), np.zeros(n), 1.0
+        self.peak, self.least = np.full(n, -np.inf), np.full(n, np.inf)
         for observation in observations:
             controller.act(observation)
             current, pulses = self.encoded(network, observation)
@@ -136,6 +138,10 @@ class Exact:
                     below = raw < p.v_min[j]
                     v[j] = max(raw, p.v_min[j])
                     assert fired[j] == (v[j] >= p.v_threshold[j])
+                    if fired[j]:
+                        self.least[j] = min(self.least[j], v[j])
+                    else:
+                        self.peak[j] = max(self.peak[j], v[j])
                     if below:
                         exact[j] = Decimal(float(p.v_min[j]))
                     if fired[j]:
@@ -195,7 +201,7 @@ class Exact:
 
 
 def check_against_paper(network, task, start):
-    """Margins are at most the exact ones, and at least those with twice the allowance."""
+    """Margins are the exact ones, but for what is allowed for rounding."""
     margins, _ = find_margins(network, task, start[None, :])
     observations, _ = watch(network, task, start)
     p = compile_network(network)
@@ -203,7 +209,11 @@ def check_against_paper(network, task, start):
     with localcontext() as context:
         context.prec = 50
         exact = Exact(network, observations, unit, added)
-        wide, tight = exact.margins(0), exact.margins(2)
+        wide, tight = exact.margins(Decimal("0.99")), exact.margins(Decimal("1.01"))
+    plain = (p.subtract == 0.0) | (exact.least == np.inf)
+    assert np.array_equal(margins.threshold_high[0][plain], exact.least[plain])
+    seen = plain & (exact.peak > -np.inf)
+    assert np.array_equal(margins.threshold_low[0][seen], np.nextafter(exact.peak, np.inf)[seen])
     used = margins.first[0] != NEVER
     read = network.readout.sees == "potential" and np.isin(margins.post, p.outputs)
     for found, most, least in zip((margins.down[0], margins.up[0]), wide, tight, strict=True):
@@ -254,11 +264,9 @@ def same_episodes(network, task, starts, weights, proven):
     assert np.array_equal(played.terminated, golden.terminated[episodes])
 
 
-def shifted(rng, margins, share):
-    """Every weight moved in a random direction by so much of its margin (or by some, if free)."""
-    down, up = margins.down[0], margins.up[0]
-    falls = rng.random(len(up)) < 0.5
-    reach = np.minimum(np.where(falls, down, up), 5.0) * share
+def shifted(margins, falls, share):
+    """Every weight moved down or up by so much of its margin (or by some, if it is free)."""
+    reach = np.minimum(np.where(falls, margins.down[0], margins.up[0]), 5.0) * share
     return margins.weights + np.where(falls, -reach, reach)
 
 
@@ -274,7 +282,8 @@ def test_inside_the_margins_nothing_changes(kind):
                                                        strict=True))  # fmt: skip
         observations, spikes = watch(network, SHORT, starts[0])
         ends = np.clip([margins.low[0], margins.high[0]], -20.0, 20.0)
-        for moved in [*ends, shifted(rng, margins, rng.random())]:
+        falls = rng.random(len(margins.weights)) < 0.5
+        for moved in [*ends, shifted(margins, falls, rng.random())]:
             weights = alone(network, moved)
             proven = harmless(margins, weights)
             assert proven[:, 0].all()
@@ -309,17 +318,31 @@ def test_margins_end_where_spikes_change():
     assert beyond > (500 if JIT else 20)
 
 
+def shares(rng, margins, synapses, falls):
+    """Shares of margins, for each receiver 1 in all of what rises, and 1 of what falls."""
+    share, inputs = rng.random(len(falls)) ** 2, np.arange(len(falls)) >= synapses
+    for j in np.unique(margins.post):
+        onto = margins.post == j
+        left = rng.random() if (onto & inputs).any() else 0.0
+        for some, total in (
+            (inputs, left),
+            (~inputs & falls, 1 - left),
+            (~inputs & ~falls, 1 - left),
+        ):
+            share[onto & some] *= total / max(share[onto & some].sum(), 1e-9)
+    return share * (1.0 - 1e-9)
+
+
 def test_changes_of_several_weights_share_a_margin():
+    """What rises and what falls have a share each, and may come and go where spikes are weighed."""
     rng, moved = np.random.default_rng(4), 0
     for _ in range(60 if JIT else 5):
         network = random_one(rng)
+        e = len(network.synapses)
         starts = SHORT.starts(rng.integers(0, 2**31, 3).tolist())
         margins, _ = find_margins(network, SHORT, starts)
-        total = rng.dirichlet(np.ones(len(margins.weights)), 8)
-        for j in range(len(network.neurons)):
-            onto = margins.post == j
-            total[:, onto] /= total[:, onto].sum(axis=1, keepdims=True)
-        weights = np.array([shifted(rng, margins, row * (1.0 - 1e-9)) for row in total])
+        falls = rng.random((8, len(margins.weights))) < 0.5
+        weights = np.array([shifted(margins, row, shares(rng, margins, e, row)) for row in falls])
         proven = harmless(margins, weights)
         assert proven[:, 0].all()
         same_episodes(network, SHORT, starts, weights, proven)
@@ -327,28 +350,80 @@ def test_changes_of_several_weights_share_a_margin():
         for row in weights[:2]:
             assert np.array_equal(spikes_on(with_weights(network, row), observations), spikes)
         moved += int((weights != network.weights).sum())
+
+        copy = np.repeat(np.arange(8), 2 * e)
+        tick = rng.integers(0, SHORT.max_steps * network.encoder.ticks, len(copy))
+        slot = np.tile(np.arange(e), 16)
+        now = np.where(rng.random(len(copy)) < 0.5, weights[copy, slot], network.weights[slot])
+        edited = with_edits(golden_copies(network, 8), copy, tick, slot, now)
+        golden = play(network, SHORT, starts[:1])
+        played = play(
+            network, SHORT, starts, copies=edited, copy_of=np.arange(8),
+            start_of=np.zeros(8, dtype=np.int64),
+        )  # fmt: skip
+        assert (played.scores == golden.scores).all()
+        assert (played.steps == golden.steps).all()
     assert moved > (1000 if JIT else 50)
 
 
 def test_the_rule_for_several_weights():
-    """Three synapses, two of them onto one neuron, in two episodes."""
+    """Three synapses, two of them onto one neuron, and an input synapse, in two episodes."""
+    never = np.inf
     margins = Margins(
-        np.array([1.0, 1.0, 1.0]), np.array([5, 2, 5]),
-        np.array([[0.5, 1.0, 0.0], [np.inf, np.inf, np.inf]]),
-        np.array([[1.0, 1.0, 2.0], [np.inf, 4.0, 1.0]]),
-        np.zeros((2, 3), dtype=np.int64), np.zeros((2, 6)), np.zeros((2, 6)),
-    )  # fmt: skip
-    rows = np.array([
-        [1.0, 1.0, 1.0], [1.5, 2.0, 2.0], [1.5, 0.0, 2.1], [0.5, 1.0, 1.0], [0.49, 1.0, 1.0],
-        [1.0, 1.0, 0.9], [-9.0, 5.0, 2.0], [-9.0, 5.1, 2.0], [1.0, 1.0, 2.1],
-    ])  # fmt: skip
-    before = rows.copy()
-    assert harmless(margins, rows).T.tolist() == [
-        [True, True, False, True, False, False, False, False, True],
-        [True, True, False, True, True, True, True, False, False],
+        np.array([1.0, 1.0, 1.0, 0.0]),
+        np.array([5, 2, 5, 5]),
+        np.array([[1.0, 1.0, 2.0, 1.0], [never, 4.0, 1.0, never]]),
+        np.array([[9e9, 9e9, 9e9, 0.5], [never, 9e9, 9e9, never]]),
+        np.array([[9e9, 9e9, 9e9, 1.0], [never, 9e9, 9e9, never]]),
+        np.array([[0.5, 1.0, 0.0, 9e9], [never] * 4]),
+        np.zeros((2, 4), dtype=np.int64),
+        np.zeros((2, 6)),
+        np.zeros((2, 6)),
+    )
+    assert margins.up.tolist() == [[1.0, 1.0, 2.0, 0.5], [never, 4.0, 1.0, never]]
+    assert margins.down.tolist() == [[0.5, 1.0, 0.0, 1.0], [never, 9e9, 9e9, never]]
+    cases = [
+        ([1.0, 1.0, 1.0, 0.0], True, True),
+        ([1.5, 2.0, 1.99, 0.0], True, True),
+        ([1.5, 0.0, 2.1, 0.0], False, False),
+        ([0.5, 1.0, 1.0, 0.0], True, True),
+        ([0.49, 1.0, 1.0, 0.0], False, True),
+        ([1.0, 1.0, 0.9, 0.0], False, True),
+        ([-9.0, 4.9, 1.9, 0.0], False, True),
+        ([-9.0, 5.1, 2.0, 0.0], False, False),
+        ([1.0, 1.0, 2.1, 0.0], True, False),
+        ([0.51, 1.0, 2.9, 0.0], True, False),  # one falls and one rises, both to their ends
+        ([0.51, 1.0, 1.0, -0.9], True, True),  # one makes it too low, the other too high
+        ([0.75, 1.0, 1.0, 0.26], False, True),
+        ([0.75, 1.0, 1.0, 0.24], True, True),
+        ([1.5, 1.0, 1.0, 0.51], False, True),
+        ([1.5, 1.0, 1.0, 0.49], True, True),
+        ([1.5, 1.0, 1.0, -0.51], False, True),
+        ([1.5, 1.0, 1.0, -0.49], True, True),
     ]
+    rows = np.array([row for row, _, _ in cases])
+    before = rows.copy()
+    assert harmless(margins, rows).tolist() == [[first, second] for _, first, second in cases]
     assert np.array_equal(rows, before)
     assert harmless(margins, rows[:0]).shape == (0, 2)
+
+
+def test_infinite_and_undefined_weights_are_not_proven():
+    margins, _ = find_margins(relay(1.0), LINE, LEFT)
+    rows = np.array([[np.nan, 0.0], [np.inf, 0.0], [1.0, np.nan], [1.0, np.inf], [1.0, 1e9]])
+    assert harmless(margins, rows).tolist() == [[False], [False], [False], [False], [True]]
+
+
+def test_first_use_is_that_of_the_weights_that_changed():
+    crossing = np.array([[-0.03, 0.02], [0.03, -0.01], [0.03, 0.0]])
+    margins, _ = find_margins(relay(1.0), LINE, crossing)
+    rows = np.array([[1.0, 0.0], [1.5, 0.0], [1.0, 0.1], [0.0, 0.1]])
+    never = NEVER
+    assert margins.first.tolist() == [[0, 2], [never, 0], [never, 0]]
+    assert first_use(margins, rows).tolist() == [
+        [never, never, never], [0, never, never], [2, 0, 0], [0, 0, 0],
+    ]  # fmt: skip
+    assert first_use(margins, rows[:0]).shape == (0, 3)
 
 
 def relay(weight, threshold=1.0, **columns):

@@ -25,7 +25,7 @@ from experiments.run_directory import final_front, objective_specs
 from fitness import TASKS
 
 SEEDS = range(1, 21)
-ABLATION_SEEDS = range(1, 11)
+ABLATION_SEEDS = range(1, 9)
 TASKS_COMPARED: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "cartpole": {"encoder.name": "current"},
     "mountain-car": {},
