@@ -20,6 +20,7 @@ COMMANDS = {
     "resume": "go on with an interrupted evolution",
     "evaluate": "measure a network on held-out episodes",
     "faults": "run a fault-injection campaign",
+    "harden": "find out what to protect in a network, and what that gains",
     "export": "write a network for another simulator",
     "show": "summarise or draw a network or a run",
     "bench": "time this project beside its peers",

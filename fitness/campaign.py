@@ -262,8 +262,8 @@ class Campaign:
         progress: Callable[[int], None] | None,
     ) -> NDArray[np.float64]:
         """Play what the store does not have, up to where the interval is narrow enough."""
-        key = self._key(player, plan) if store else ""
-        kept = store.load(key) if store else None
+        key = "" if store is None else self._key(player, plan)
+        kept = None if store is None else store.load(key)
         scores = np.empty((0, len(player.golden))) if kept is None else kept[: len(plan.numbers)]
         if progress:
             progress(len(scores))
@@ -301,12 +301,12 @@ class Campaign:
                 parts.append(part)
                 if progress:
                     progress(len(part))
-                if store and time.monotonic() - saved > SAVE_EVERY:
+                if store is not None and time.monotonic() - saved > SAVE_EVERY:
                     parts, saved = [np.concatenate(parts)], time.monotonic()
                     store.save(key, parts[0])
         finally:  # what was played before an interruption, too
             played = np.concatenate(parts)
-            if store and len(played) > len(scores):
+            if store is not None and len(played) > len(scores):
                 store.save(key, played)
         return played
 

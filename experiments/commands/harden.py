@@ -47,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> tuple[Any, str]:
     """Rank, protect, measure."""
     import os
+    from pathlib import Path
 
     from experiments.directories import new_directory
     from experiments.faults.harden import Hardening, harden
@@ -64,11 +65,11 @@ def run(options: Namespace) -> tuple[Any, str]:
     workers = options.workers if options.workers is not None else os.cpu_count() or 1
     settings = Hardening(**given, workers=workers)
     if options.out is None:
-        return describe(harden(network, task, settings), network, task)
-    path = new_directory(options.out)
+        return describe(harden(network, task, settings))
+    path = new_directory(Path(options.out))
     known = {"command": ["tardigrade", *options.typed], "task": task.name, "seed": settings.seed}
     with manifest(path / "manifest.json", **known):
         found = harden(network, task, settings)
         write_report(found, path)
-    result, text = describe(found, network, task)
+    result, text = describe(found)
     return {**result, "out": str(path)}, f"{text}\n\ntables, picture and proposal in {path}"

@@ -31,7 +31,9 @@ from neuro.specs import whole
 
 USUAL = ("bit-flip", "dead-synapse", "dead-neuron")
 CONTROLS = 8
-"""Random choices that each ranked one is compared with."""
+"""Random choices that each ranked one is compared with, at most."""
+RESAMPLES = 500
+"""Of those, for their intervals."""
 ENOUGH = 0.9
 """Share of the largest gain of copies that fewer of them are preferred for."""
 
@@ -170,10 +172,8 @@ class _Clinic:
             first = self._order(remedy)[:budget].tolist()
             rows += self._tried({**label, "order": "ranked"}, [first])
             if budget < self.patient.sites(remedy):
-                others = [
-                    self.patient.random(remedy, self.settings.seed, number)[:budget].tolist()
-                    for number in range(CONTROLS)
-                ]
+                orders = self.patient.random(remedy, self.settings.seed, CONTROLS)
+                others = [chosen[:budget].tolist() for chosen in orders]
                 rows += self._tried({**label, "order": "random"}, others)
         progress.close()
         network, copies = self._copies()
@@ -219,20 +219,21 @@ class _Clinic:
         return {**found, "bits": found_bits}
 
     def _copies(self) -> tuple[Network | None, dict[str, Any] | None]:
-        """Choose copies by the starts and draws that the ranking was made on."""
-        names = [name for name in SHARES if name in self.remedies]
-        if not names:
-            return None, None
-        player, tried = self.ranking.player(self.patient.network), []
-        before = self._mean(self._drops(self.ranking, player, self.patient.untreated()))
-        for name in names:
+        """Choose copies by the starts and draws that the ranking was made on.
+
+        None that change any golden score there: that may look good on few starts, and is luck.
+        """
+        golden = self.ranking.player(self.patient.network)
+        before = self._mean(self._drops(self.ranking, golden, self.patient.untreated()))
+        tried = []
+        for name in (name for name in SHARES if name in self.remedies):
             for budget in self._budgets(name):
-                chosen = self._order(name)[:budget].tolist()
-                remedy = self.patient.apply(name, chosen)
+                remedy = self.patient.apply(name, self._order(name)[:budget].tolist())
                 player = self.ranking.player(remedy.network)
-                gain = before - self._mean(self._drops(self.ranking, player, remedy))
-                tried.append((remedy.network.size, -gain, name, budget))
-        most = max(-entry[1] for entry in tried)
+                if np.array_equal(player.golden, golden.golden):
+                    gain = before - self._mean(self._drops(self.ranking, player, remedy))
+                    tried.append((remedy.network.size, -gain, name, budget))
+        most = max((-entry[1] for entry in tried), default=0.0)
         if most <= 0.0:
             return None, None
         _, _, name, budget = min(entry for entry in tried if -entry[1] >= ENOUGH * most)
@@ -325,10 +326,10 @@ def compare(
     return row
 
 
-def _interval(
-    values: NDArray[np.float64], bounds: tuple[float, float], seed: int
-) -> Interval:
+def _interval(values: NDArray[np.float64], bounds: tuple[float, float], seed: int) -> Interval:
     if len(values) == 1:
         return mean_interval(values[0], bounds=bounds, seed=seed)
-    levels, shared = ("networks", "draws"), ("draws", "episodes")
-    return hierarchical_bootstrap(values[:, :, None], levels=levels, shared=shared, seed=seed)
+    return hierarchical_bootstrap(
+        values[:, :, None], levels=("networks", "draws"), shared=("draws", "episodes"),
+        resamples=RESAMPLES, seed=seed,
+    )  # fmt: skip

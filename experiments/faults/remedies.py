@@ -95,14 +95,20 @@ class Patient:
             return max(model.ways() for model in self.models.values() if has_bits(model))
         return len(hidden_neurons(self.network))
 
-    def random(self, remedy: str, seed: int, number: int) -> NDArray[np.int64]:
-        """Put what there is to choose from into an order of chance."""
+    def random(self, remedy: str, seed: int, choices: int) -> list[NDArray[np.int64]]:
+        """Put what there is to choose from into orders of chance.
+
+        They are one order that begins at up to `choices` places, so that few sites of each are
+        different ones.
+        """
         keys = np.arange(self.sites(remedy), dtype=np.uint64)
         if remedy == "synapses":
             keys = self.network.synapse_keys()
         elif remedy in SHARES:
             keys = self.network.neurons.key[hidden_neurons(self.network)]
-        return order(keys, int(hash_words(seed, hash_text("control"), number)))
+        found = order(keys, int(hash_words(seed, hash_text("control"))))
+        count = min(choices, len(found))
+        return [np.roll(found, -k * len(found) // count) for k in range(count)]
 
     def untreated(self) -> Remedy:
         """Nothing is protected."""

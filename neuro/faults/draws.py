@@ -8,6 +8,7 @@ draws with a higher severity contain those with a lower one (the uniforms stay t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -52,6 +53,15 @@ class Draws:
     ) -> None:
         begun = _begin(int(seed), purpose, np.asarray(numbers, dtype=np.uint64).tobytes())
         self._hashed = hash_more(begun[:, None], keys[None, :])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Draws]) -> Draws:
+        """Put the draws of several purposes one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        joined = cls.__new__(cls)
+        joined._hashed = np.concatenate([part._hashed for part in parts])
+        return joined
 
     def uniform(self, which: int = 0) -> NDArray[np.float64]:
         """Uniform numbers in (0, 1), shape (K, S); `which` tells several apart, e.g. a bit."""

@@ -194,7 +194,7 @@ class Exact:
                 for room, slope, side in ((rise, c, up), (fall, -c, up), (rise, -c, down),
                                           (fall, c, down)):  # fmt: skip
                     # Only what input synapses bring can cancel.
-                    slope += times * creep if i >= e else 0
+                    slope = max(slope, 0) + times * creep if i >= e else slope
                     if slope > 0:
                         side[i] = min(side[i], max(room - times * slack, Decimal(0)) / slope)
         return down, up
@@ -503,6 +503,17 @@ def test_a_floor_ends_margins():
     assert high == pytest.approx(-0.75, abs=1e-9)
 
 
+def test_what_arrives_at_a_held_neuron_bounds_nothing():
+    """It spikes at ticks 1, 5 and 9, keeps what is left over, and is held in between."""
+    network = relay(1.3)
+    neurons = replace(
+        network.neurons, refractory=np.array([0, 0, 3, 0]), reset=np.array([0, 0, 1, 0], np.int8)
+    )
+    (low, high), _, _ = found(replace(network, neurons=neurons))
+    assert low == pytest.approx(1.0, abs=1e-9)
+    assert high > 1e20
+
+
 def test_a_potential_that_is_read_leaves_no_margin():
     readout = READOUTS["highest-potential"]()
     (low, high), unused, _ = found(replace(relay(0.25), readout=readout))
@@ -583,6 +594,57 @@ def test_large_currents_are_allowed_for():
         network = random_controller(rng, encoder, WinnerTakesAll(), 2)
         start = CARTPOLE.starts([int(rng.integers(0, 2**31))])[0]
         check_against_paper(network, replace(CARTPOLE, max_steps=1), start)
+
+
+@kernel_function(OBSERVE)
+def _play_back(state, observation):
+    for i in range(len(observation)):
+        observation[i] = state[int(state[0]) + i]
+
+
+@kernel_function(STEP)
+def _wind_on(state, action):
+    state[0] += 2.0
+    return 1.0, state[0] >= len(state)
+
+
+TAPE = replace(
+    LINE, name="tape", observations=("a", "b"), scale=(1.0, 1.0), max_steps=12,
+    observe=_play_back, step=_wind_on, reset=lambda rng: rng.uniform(-1.0, 1.0, 25),
+)  # fmt: skip
+
+
+def test_sums_that_miss_the_threshold_by_their_rounding():
+    """All numbers are multiples of one that is not exact: it is a matter of rounding who spikes.
+
+    What is read back from a tape does not depend on actions, so there is a lot of the same.
+    """
+    rng, ties = np.random.default_rng(5), 0
+    for _ in range(300 if JIT else 10):
+        unit = rng.choice([0.1, 1 / 3, 0.7])
+        columns = {
+            "v_threshold": (unit * rng.integers(1, 9, 3)).tolist(),
+            "tau_mem": rng.choice([np.inf, np.inf, 1 / np.log(2)], 3).tolist(),
+            "reset": rng.choice(["to_value", "subtract"], 3).tolist(),
+            "v_min": rng.choice([-np.inf, -2.0 * unit], 3).tolist(),
+        }
+        rows = [(c, j, unit * int(rng.integers(-4, 9))) for c in range(3) for j in range(3)]
+        network = Network.build(
+            columns, [(0, 2, unit * 2, 2), (1, 2, -unit, 1), (2, 0, unit, 3)], input_synapses=rows,
+            outputs=[1, 2], encoder=Current([1.0, 1.0], 4), readout=WinnerTakesAll(),
+        )  # fmt: skip
+        start = np.concatenate([[1.0], 0.25 * rng.integers(-4, 5, 24)])
+        margins, _ = find_margins(network, TAPE, start[None, :])
+        ties += int((margins.up == 0.0).sum())
+        observations, spikes = watch(network, TAPE, start)
+        ends = np.clip([margins.low[0], margins.high[0]], -20.0, 20.0)
+        beside = np.nextafter(network.weights, [[-np.inf], [np.inf]])
+        grid = network.weights + unit * rng.integers(-1, 2, (2, 12))
+        for moved in (*ends, *beside, *grid):
+            weights = alone(network, moved)
+            for row in weights[harmless(margins, weights)[:, 0]]:
+                assert np.array_equal(spikes_on(with_weights(network, row), observations), spikes)
+    assert ties > (300 if JIT else 10)
 
 
 @kernel_function(STEP)
