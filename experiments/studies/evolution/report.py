@@ -128,7 +128,11 @@ def _control(rows: Rows) -> str:
 
 
 def _by_method(rows: Rows) -> dict[str, Rows]:
-    names = dict.fromkeys(r["method"] for r in rows)
+    """Group rows: ours first, then other methods, then ours with or without an idea."""
+    names = sorted(
+        dict.fromkeys(r["method"] for r in rows),
+        key=lambda name: (name != "tardigrade", name.startswith("with")),
+    )
     return {name: [r for r in rows if r["method"] == name] for name in names}
 
 
