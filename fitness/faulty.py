@@ -186,7 +186,7 @@ class FaultyPlayer:
         used = _first_used(self._margins, changed[rows[~edited]])
         acts.begin[rows[~edited]] = used
         acts.ever[rows[~edited]] &= used != NEVER
-        clean = ~changed[rows].any(axis=1)
+        clean: NDArray[np.bool_] = np.logical_not(changed[rows].any(axis=1))
         same = _same_spikes(self.network, self._margins, pick(copies, rows), dense[rows], clean)
         acts.ever[rows] &= ~same
 
@@ -317,7 +317,7 @@ def _same_spikes(
     def only(begin: int, end: int) -> NDArray[np.bool_]:
         """Copies that are edited nowhere else."""
         elsewhere = of[(copies.slot < begin) | (copies.slot >= end)]
-        return np.bincount(elsewhere, minlength=count) == 0
+        return np.equal(np.bincount(elsewhere, minlength=count), 0)
 
     def extremes(
         values: NDArray[np.float64], other: NDArray[np.float64], rows: NDArray[np.bool_], begin: int
@@ -394,7 +394,8 @@ def _order(copy: NDArray[np.int64], start: NDArray[np.int64], starts: int) -> ND
     Copies from the same start spike alike, which the lanes share; and where all episodes are as
     long, a lane is given the same copy again and keeps its weights.
     """
-    return np.lexsort((copy, start, copy // WIDEST))
+    order: NDArray[np.int64] = np.lexsort((copy, start, copy // WIDEST))
+    return order
 
 
 def _together(copy: NDArray[np.int64], starts: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

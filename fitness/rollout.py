@@ -178,13 +178,17 @@ def record_golden(network: Network, task: Task, starts: NDArray[np.float64], /) 
         some = starts[begin : begin + WIDEST]
         each = -(-most // every)
         rows = len(some) * each
+        fired, current, pulsed, seen, action = _notes(
+            p, len(some) * most if noted else 0, words, pulses
+        )
         golden = Golden(
-            np.arange(len(some) + 1) * each, np.full(1, every), np.zeros((rows, n)),
-            np.zeros((rows, n)), np.zeros((rows, n)), np.zeros((rows, p.ring * n)),
-            np.zeros((rows, task.state_size)), np.zeros(rows), np.arange(len(some) + 1) * most,
-            np.zeros(len(some) * most),
-            *_notes(p, len(some) * most if noted else 0, words, pulses),
-            np.zeros(len(some)), np.zeros(len(some), dtype=np.bool_),
+            first=np.arange(len(some) + 1) * each, every=np.full(1, every),
+            v=np.zeros((rows, n)), g=np.zeros((rows, n)), held=np.zeros((rows, n)),
+            arriving=np.zeros((rows, p.ring * n)), state=np.zeros((rows, task.state_size)),
+            sum=np.zeros(rows), first_reward=np.arange(len(some) + 1) * most,
+            reward=np.zeros(len(some) * most), fired=fired, current=current, pulses=pulsed,
+            seen=seen, action=action, returns=np.zeros(len(some)),
+            terminated=np.zeros(len(some), dtype=np.bool_),
         )  # fmt: skip
         steps = np.zeros(len(some), dtype=np.int64)
         closed_loop.record(

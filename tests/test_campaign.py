@@ -347,7 +347,7 @@ def test_samples_of_large_populations(monkeypatch):
         counts += np.bincount(campaign_module._sample(keys, 8, 15, seed), minlength=40)
     # Binomial with 200 trials of 3/8: 75 on average, with a deviation of 6.8.
     assert counts.sum() == 200 * 15
-    assert 45 < counts.min()
+    assert counts.min() > 45
     assert counts.max() < 105
     (found,) = audit(AUDIT[:1], BRIEF, time=parse_time("upset"), most=100, margin=0.1)
     assert len(set(zip(found.numbers.tolist(), found.ticks.tolist(), strict=True))) == 85
@@ -509,7 +509,8 @@ def test_scores_are_kept_by_all_that_they_depend_on():
     models = [(DeadSynapse(), (0.2,))]
     base = Campaign(TASK, models, draws=3, episodes=2)
     others = [
-        replace(base, models=[(DeadSynapse(), (0.3,))]), replace(base, models=[(Gaussian(), (0.2,))]),
+        replace(base, models=[(DeadSynapse(), (0.3,))]),
+        replace(base, models=[(Gaussian(), (0.2,))]),
         replace(base, models=[(parse_model("stuck-synapse:value=0"), (0.2,))]),
         replace(base, models=[(parse_model("stuck-synapse:value=0.5"), (0.2,))]),
         replace(base, seed=1), replace(base, episodes=1), replace(base, site=FaultSite("synapses")),

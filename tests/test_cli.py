@@ -516,14 +516,15 @@ def test_faults_writes_a_row_per_draw(capsys, networks, tmp_path):
     }  # fmt: skip
     rows = rows_of(out / "rows.csv")
     assert list(rows[0]) == [
-        "network", "model", "site", "time", "severity", "draw", "score_mean", "score_min", "drop",
-        "outcome",
+        "network", "model", "site", "bit", "time", "tick", "severity", "draw", "score_mean",
+        "score_min", "drop", "outcome",
     ]  # fmt: skip
     keys = [(r["network"], r["model"], float(r["severity"]), int(r["draw"])) for r in rows]
+    models = ("gaussian", "bit-flip:bits=6")
     assert keys == [
-        (str(n), m, s, k)
-        for n in networks for m in ("gaussian", "bit-flip") for s in (0.1, 0.3) for k in range(6)
+        (str(n), m, s, k) for n in networks for m in models for s in (0.1, 0.3) for k in range(6)
     ]  # fmt: skip
+    assert {(r["bit"], r["tick"]) for r in rows} == {("", "")}
     for row in rows:
         assert float(row["score_min"]) <= float(row["score_mean"]) <= 500
         masked, drop = row["outcome"] == "masked", float(row["drop"])
@@ -531,7 +532,9 @@ def test_faults_writes_a_row_per_draw(capsys, networks, tmp_path):
         assert row["outcome"] == expected or (masked and drop == 0.0)
         assert (row["site"], row["time"]) == ("all", "permanent")
     assert len({r["outcome"] for r in rows}) >= 3
-    assert set(files_in(out)) == {"rows.csv", "summary.csv", "manifest.json", "degradation.png"}
+    tables = {"rows.csv", "summary.csv", "curves.csv"}
+    assert tables | {"campaign.toml", "manifest.json", "degradation.png"} <= set(files_in(out))
+    assert not {"sites.csv", "bits.csv"} & set(files_in(out))
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["rows"] == len(rows)
     assert manifest["models"][1]["bits"] == 6
@@ -561,7 +564,9 @@ def test_faults_print_for_people(capsys, networks, tmp_path):
     )  # fmt: skip
     assert (code, err) == (0, "")
     assert [line.split()[2] for line in text.splitlines()[1:4]] == ["0.1", "0.2", "0.4"]
-    assert f"rows, summary, manifest and picture in {out}" in text
+    assert f"18 draws of 2 episodes, played in 0.0 s; tables and pictures in {out}" in re.sub(
+        r"in [\d.]+ s", "in 0.0 s", text
+    )
 
 
 @pytest.fixture

@@ -13,7 +13,16 @@ from experiments.config import default_tables, parse_assignment, resolve
 from fitness import TASKS
 from neuro import ENCODERS, READOUTS, Box, Current, FlipFlop, InputError, WinnerTakesAll
 from neuro.actions import describe_actions
-from neuro.faults import BitFlip, DeadSynapse, Gaussian
+from neuro.faults import (
+    MODELS,
+    BitFlip,
+    DeadNeuron,
+    DeadSynapse,
+    Fault,
+    FaultSite,
+    Gaussian,
+    parse_time,
+)
 
 TASK = TASKS["cartpole"]
 BUDGETS = ("evaluations", "steps", "seconds", "target", "stagnation")
@@ -162,6 +171,9 @@ ROUND_TRIPS = [
     ("run.seed=18446744073709551615", "space.v_min=-0.5", "space.dt=0.1"),
     ("resilience.model=dead-synapse", "resilience.severity=0.1"),
     ("resilience.model=bit-flip",),
+    ('resilience.model=["gaussian@0.2", "bit-flip:bits=5", "dead-neuron"]', "resilience.draws=6"),
+    ("resilience.model=dead-neuron", "resilience.site=hidden", "resilience.time=window:ticks=20"),
+    ("resilience.group=row", "resilience.time=upset"),
     ("evolution.evaluations=500", "evolution.rates.perturb_tau=0.123456789012345678"),
     ("encoder.scale=[1e-9, 0.1, 3, 1e9]", 'objectives.names=["score"]'),
     ("evolution.refine.share=0.3", "evolution.refine.neurons=true", "evolution.target=475"),
@@ -194,7 +206,7 @@ def test_the_file_says_everything():
     assert tables["readout"] == {"name": "winner-takes-all", "choices": []}
     assert tables["resilience"] == {
         "model": "bit-flip", "severity": 0.02, "draws": 32, "episodes": 1, "aggregate": "mean",
-        "bits": 8,
+        "bits": 8, "protected": 0, "zeros": 1.0, "ones": 1.0,
     }  # fmt: skip
     assert tables["space"]["v_min"] == -math.inf
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
@@ -410,7 +422,22 @@ MISTAKES = [
     ("objectives.names=[1]", "objectives.names[0]: expected one of score, size"),
     ("objectives.starts=0", "objectives.starts: expected a whole number from 1"),
     ("objectives.feasible=nan", "objectives.feasible: expected a number from"),
-    ("resilience.model=rust", "resilience.model: expected one of gaussian, dead-synapse"),
+    ("resilience.model=rust", "resilience.model: expected one of gaussian, gaussian-independent"),
+    ("resilience.model=[]", "resilience.model: expected a fault model, or a list of them, got []"),
+    ("resilience.model=3", "resilience.model: expected one of gaussian, "),
+    ('resilience.model=["gaussian", 3]', "resilience.model: expected a fault model, or a list of"),
+    ('resilience.model=["rust@0.1"]', "resilience.model: expected one of gaussian, "),
+    ('resilience.model=["gaussian@x"]', "resilience.severity of gaussian: expected a number, got"),
+    ('resilience.model=["gaussian@nan"]', "resilience.severity of gaussian: expected a number fr"),
+    ('resilience.model=["gaussian@-1"]', "resilience.severity of gaussian: expected a number fr"),
+    ('resilience.model=["bit-flip:bits=1"]', "resilience.model bit-flip: bits: expected a whole"),
+    ("resilience.site=nowhere", "resilience.site: expected one of all, synapses, input-synapses"),
+    ("resilience.site=neurons", "resilience.site of gaussian: expected one that synapses have"),
+    ("resilience.site=[1]", "resilience.site: expected one of all, synapses, input-synapses"),
+    ("resilience.group=crowd", "resilience.site group: expected one of site, row, column"),
+    ("resilience.time=never", "resilience.time: expected one of permanent, upset, window"),
+    ("resilience.time=upset:tick=x", "resilience.time upset: tick: expected a number, got x"),
+    ("resilience.time=3", "resilience.time: expected one of permanent, upset, window"),
     ("resilience.name=dead-synapse", "resilience.name: unknown parameter of gaussian"),
     ("resilience.bits=8", "resilience.bits: unknown parameter of gaussian"),
     ("resilience.severity=-0.1", "resilience.severity"),
@@ -536,6 +563,7 @@ paths = st.sampled_from(
         *[f"evolution.{budget}" for budget in BUDGETS],
         "evolution.hardware.name", "evolution.hardware.weight_bits", "evolution.hardware.leaks",
         "run.seed_networks", "resilience.severity", "resilience.bits", "resilience.name",
+        "resilience.site", "resilience.group", "resilience.time",
         "encoder.ticks", "encoder.x", "encoder.scale.x", "encoder.name.x", "readout.x", "run",
         "run.task.x", "", ".", "a.b.c.d.e",
     ]
@@ -546,6 +574,8 @@ paths = st.sampled_from(
 @settings(max_examples=600, deadline=None, derandomize=True)
 @example([("resilience.severity", "high")])
 @example([("encoder.name", {"name": "current"}), ("encoder.name", "current")])
+@example([("resilience.model", ["gaussian"]), ("resilience.severity", 0.1)])
+@example([("resilience.model", [["gaussian"]])])
 @example([("run.task", ["cartpole"])])
 def test_any_settings_resolve_or_are_refused(overrides):
     try:
@@ -601,9 +631,41 @@ def test_assignments(text, expected):
     assert type(value) is type(expected[1])
 
 
-@pytest.mark.parametrize("model", [Gaussian(), DeadSynapse(), BitFlip()])
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_each_model_comes_with_a_severity_that_suits_it(model):
     config = set_(f"resilience.model={model.name}")
-    (fault,) = config.evaluator.faults
-    assert (fault.model, fault.severity) == (model, model.typical)
+    assert config.evaluator.faults == (Fault(model(), model.typical),)
     assert config.tables["resilience"]["severity"] == model.typical
+    assert not config.evaluator.mixture
+
+
+def test_a_mixture_of_faults():
+    config = set_('resilience.model=["gaussian@0.2", "bit-flip:bits=5,protected=1", "dead-neuron"]')
+    assert config.evaluator.faults == (
+        Fault(Gaussian(), 0.2), Fault(BitFlip(bits=5, protected=1), 0.02),
+        Fault(DeadNeuron(), DeadNeuron.typical),
+    )  # fmt: skip
+    for one in (config.evaluator, config.validation(), config.held_out()):
+        assert one.mixture
+    assert "severity" not in config.tables["resilience"]
+    assert not set_('resilience.model=["gaussian"]').evaluator.mixture
+
+
+def test_where_and_when_faults_are():
+    where, when = FaultSite("synapses", group="column"), parse_time("window:ticks=30")
+    assignments = ("resilience.site=synapses", "resilience.group=column",
+                   "resilience.time=window:ticks=30")  # fmt: skip
+    for models in ("resilience.model=dead-synapse", 'resilience.model=["dead-synapse"]'):
+        config = set_(*assignments, models)
+        assert config.evaluator.faults == (Fault(DeadSynapse(), 0.1, where, when),)
+    # They stay when another model is named.
+    assert set_(*assignments).evaluator.faults == (Fault(Gaussian(), 0.5, where, when),)
+
+
+@pytest.mark.parametrize("key", ["severity=0.1", "bits=6", "name=gaussian"])
+def test_a_mixture_has_its_parameters_in_its_list(key):
+    line = line_of(lambda: set_('resilience.model=["gaussian", "bit-flip"]', f"resilience.{key}"))
+    name, value = key.split("=")
+    assert line == (
+        f"resilience.{name}: expected it in the list of models, as in gaussian@0.2, got {value}"
+    )

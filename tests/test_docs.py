@@ -23,7 +23,7 @@ from experiments.config import default_tables, parse_assignment, resolve
 from fitness import OBJECTIVES, TASKS
 from fitness.tasks import SOURCES
 from neuro import ENCODERS, READOUTS
-from neuro.faults import MODELS
+from neuro.faults import MODELS, TIMES
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^( *)(`{3,})(\w*)[^\n]*\n(.*?)^\1\2 *$", re.MULTILINE | re.DOTALL)
@@ -113,7 +113,7 @@ with_python = [page for page in PAGES if any(b.language == "python" for b in blo
 def test_python_runs(page, tmp_path, monkeypatch):
     """The blocks of a page, one after the other, in one module and an empty directory."""
     monkeypatch.chdir(tmp_path)
-    registries = (TASKS, OBJECTIVES, MODELS, ENCODERS, READOUTS, MUTATIONS)
+    registries = (TASKS, OBJECTIVES, MODELS, TIMES, ENCODERS, READOUTS, MUTATIONS)
     before = [dict(registry) for registry in registries]
     module = types.ModuleType("shown")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -18,7 +18,17 @@ from fitness import (
     play,
 )
 from neuro import Current, FlipFlop, InputError, Network, WinnerTakesAll, prune
-from neuro.faults import DeadSynapse, Fault, Gaussian, inject
+from neuro.faults import (
+    DeadNeuron,
+    DeadSynapse,
+    DelayShift,
+    Fault,
+    Gaussian,
+    inject,
+    parse_fault,
+    parse_time,
+    strike,
+)
 
 TASK = TASKS["cartpole"]
 CURRENT = Current(scale=TASK.scale)
@@ -220,6 +230,63 @@ def test_the_faults_of_a_draw_do_not_depend_on_its_episodes():
     """With one start the episodes of a draw are all the same."""
     few, many = (evaluator(starts=1, each=each).measure(balancing()).faulty for each in (1, 4))
     assert few.tolist() == many.tolist()
+
+
+# --- mixtures ---------------------------------------------------------------------------------
+
+MIXTURE = (
+    Fault(Gaussian(), 0.6), Fault(DeadSynapse(), 0.3), Fault(DeadNeuron(), 0.3),
+    Fault(DelayShift(2), 0.5), Fault(DeadNeuron(), 0.5, time=parse_time("window:tick=40,ticks=99")),
+    parse_fault("read-noise@0.5"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("each", [1, 3])
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_each_draw_of_a_mixture_has_one_of_the_faults(count, each):
+    """Draw k has fault k mod M, and is the draw that this fault alone would have had."""
+    network = Network.build(
+        3, [(2, 1, 0.3, 2)], input_synapses=[(3, 2, 0.5), *[(c, 1, w) for c, w in
+                                                           enumerate(BALANCING)]],
+        outputs=[0, 1], encoder=CURRENT, readout=WinnerTakesAll(),
+    )  # fmt: skip
+    task = replace(TASK, max_steps=60)
+    options = {"starts": 4, "draws": 2 * count + 1, "each": each, "feasible": 0.0}
+    mixed = Evaluator(task, 3, faults=MIXTURE[:count], mixture=True, **options)
+    faulty = mixed.measure(network).faulty
+    for k, score in enumerate(faulty.tolist()):
+        alone = Evaluator(task, 3, faults=(MIXTURE[k % count],), **options)
+        assert alone.measure(network).faulty[k] == score
+    assert len(set(faulty.tolist())) > 1
+    batch, networks = mixed([network]), [idle(), network, balancing(), network]
+    assert batch.cases[0, 4:].tolist() == faulty.tolist()
+    assert batch.objectives[0, 2] == faulty.mean() / 475
+    for workers in (1, 2):
+        among = replace(mixed, workers=workers)(networks)
+        for row in (1, 3):
+            assert np.array_equal(among.objectives[row], batch.objectives[0])
+            assert np.array_equal(among.cases[row], batch.cases[0])
+
+
+def test_steps_of_a_mixture_are_those_of_its_draws():
+    one = evaluator(faults=MIXTURE[:2], mixture=True, draws=5, starts=2)
+    network, starts = prune(balancing()), TASK.starts(episode_seeds(3, "training", 2))
+    steps = int(play(network, TASK, starts).steps.sum())
+    seed = episode_seeds(3, "training faults", 1)[0]
+    for k in range(5):
+        struck = strike(network, [MIXTURE[k % 2]], seed, [k])
+        played = play(network, TASK, starts, copies=struck.copies, start_of=np.array([k % 2]))
+        steps += int(played.steps[0])
+    assert one([network]).steps == steps
+
+
+def test_a_mixture_of_more_faults_than_draws():
+    one = evaluator(faults=MIXTURE, mixture=True, draws=2)
+    assert one.measure(balancing()).faulty.shape == (2,)
+    assert [numbers.tolist() for _, numbers in one.rounds()] == [[0], [1]]
+    assert evaluator(faults=MIXTURE, mixture=True, draws=0).rounds() == []
+    together = evaluator(faults=MIXTURE, draws=2).rounds()
+    assert [(faults, numbers.tolist()) for faults, numbers in together] == [(MIXTURE, [0, 1])]
 
 
 @pytest.mark.parametrize("each", [0, -1, 1.5, None])

@@ -149,6 +149,19 @@ def test_every_model_at_every_time(everything, time):
     assert fast - before[0] < 0.95 * (slow - before[1])
 
 
+@pytest.mark.parametrize("time", ["permanent", "upset"])
+def test_many_single_faults_together(everything, time):
+    """They share what all have in common, such as weights that are rounded to words."""
+    texts = ["bit-flip", "bit-flip:bits=3", "stuck-bit-1:bits=6", "dead-synapse", "sign-flip",
+             "random-weight", "dead-neuron", "parametric-leak", "delay-shift"]  # fmt: skip
+    for number, text in enumerate(texts):
+        for players in everything[number % 2 :: 2]:
+            network, end = players[0].network, horizon(players[0].network, players[0].task)
+            fault = Fault(parse_model(text), 0.0, time=parse_time(time))
+            numbers = single_faults(network, fault.model, FaultSite())[:80]
+            check(players, strike_each(network, fault, number, numbers, horizon=end))
+
+
 def test_the_models_own_times(everything):
     for number, cls in enumerate(MODELS.values()):
         players = everything[number % len(everything)]

@@ -36,7 +36,6 @@ def grown(encoder, readout, seed, **space):
     )
     rng = np.random.default_rng(seed)
     genome = random_genome(made, rng)
-    rates = {name: rate for name, (_, rate) in MUTATIONS.items()}
     for _ in range(30):
         genome = mutate(genome, made, rng, RATES)
     return decode(genome, made)

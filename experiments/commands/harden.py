@@ -46,6 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> tuple[Any, str]:
     """Rank, protect, measure."""
+    import hashlib
     import os
     from pathlib import Path
 
@@ -54,6 +55,7 @@ def run(options: Namespace) -> tuple[Any, str]:
     from experiments.faults.harden_report import describe, write_report
     from experiments.load import load_for_task
     from experiments.manifest import manifest
+    from neuro.network_file import to_json
 
     network, task = load_for_task(options.network, options.task)
     names = ("severity", "draws", "episodes", "budget", "seed")
@@ -67,9 +69,15 @@ def run(options: Namespace) -> tuple[Any, str]:
     if options.out is None:
         return describe(harden(network, task, settings))
     path = new_directory(Path(options.out))
-    known = {"command": ["tardigrade", *options.typed], "task": task.name, "seed": settings.seed}
-    with manifest(path / "manifest.json", **known):
+    known = {
+        "network": options.network,
+        "sha256": hashlib.sha256(to_json(network).encode()).hexdigest(),
+        "task": task.name,
+        "models": settings.severities(),
+        **{name: getattr(settings, name) for name in ("draws", "episodes", "budget", "seed")},
+    }
+    with manifest(path / "manifest.json", command=["tardigrade", *options.typed], **known):
         found = harden(network, task, settings)
-        write_report(found, path)
+        write_report(found, path, **known)
     result, text = describe(found)
     return {**result, "out": str(path)}, f"{text}\n\ntables, picture and proposal in {path}"

@@ -32,10 +32,19 @@ TITLES = {
 Row = Mapping[str, Any]
 
 
-def write_report(found: Hardened, path: Path) -> None:
-    """Write tables, picture, proposal and, if there is one, the hardened network."""
+def write_report(found: Hardened, path: Path, **known: Any) -> None:
+    """Write tables, picture, proposal and, if there is one, the hardened network.
+
+    Parameters
+    ----------
+    found : Hardened
+    path : Path
+        A directory.
+    **known
+        What else ``harden.json`` is to say.
+    """
     write_csv(path / "harden.csv", found.rows, COLUMNS)
-    told = {"format": FORMAT, "version": VERSION, **found.proposal, "tests": found.rows}
+    told = {"format": FORMAT, "version": VERSION, **known, **found.proposal, "tests": found.rows}
     write_atomically(path / "harden.json", json.dumps(told, indent=2) + "\n")
     figure = hardening_figure(found.rows)
     if figure is not None:
@@ -104,9 +113,11 @@ def _advice(found: Hardened) -> list[str]:
         lines.append("no neuron is hidden, so none can be duplicated")
     elif "neurons" in found.proposal:
         lines.append("no copies of neurons helped on the starts of the ranking")
-    kept = [row["same_golden"] for row in found.rows if row["remedy"] == "halves"]
-    if kept:
-        lines.append(f"with half of the weights, {min(kept):.1%} of golden scores stay the same")
+    for remedy, words in (("halves", "half"), ("copies", "all")):
+        kept = [row["same_golden"] for row in found.rows if row["remedy"] == remedy]
+        if kept:
+            how = f"at least {min(kept):.0%}" if min(kept) < 1.0 else "all"
+            lines.append(f"copies with {words} of the weights keep {how} of the golden scores")
     return lines
 
 
@@ -124,7 +135,7 @@ def hardening_figure(rows: Sequence[Row]) -> Figure | None:
     remedies = [r for r in TITLES if any(row["remedy"] == r for row in rows)]
     if not remedies:
         return None
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    models = list(dict.fromkeys(row["model"] for row in rows if row["remedy"] != "none"))
     across = min(2, len(remedies))
     down = -(-len(remedies) // across)
     figure = new_figure(4.2 * across, 3.2 * down + 0.5)
@@ -139,9 +150,8 @@ def hardening_figure(rows: Sequence[Row]) -> Figure | None:
         column = "protected bits" if remedy not in SHARES else "added neurons and synapses"
         panel.set_xlabel(column, fontsize=8)
         panel.set_title(TITLES[remedy], fontsize=9)
-        panel.yaxis.set_major_formatter(PercentFormatter(1.0))
+        panel.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         panel.tick_params(labelsize=8, labelleft=True)
-        panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
         panel.grid(alpha=0.25)
     for panel in panels[::across]:
         panel.set_ylabel("mean drop under faults", fontsize=8)

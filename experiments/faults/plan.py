@@ -59,7 +59,7 @@ class Plan:
 
     networks: tuple[str, ...]
     models: tuple[str, ...] = ()
-    severities: tuple[tuple[float, ...], ...] = ()
+    severities: tuple[tuple[float, ...], ...] = field(default=(), metadata={"file": False})
     task: str | None = None
     site: str = "all"
     group: str = "site"

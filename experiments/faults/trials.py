@@ -61,7 +61,8 @@ def _means(
     where: NDArray[np.int64], values: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:
     total = np.bincount(where, weights=values, minlength=count)
-    return total / np.maximum(1, np.bincount(where, minlength=count))
+    means: NDArray[np.float64] = total / np.maximum(1, np.bincount(where, minlength=count))
+    return means
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def campaigns() -> list[Row]:
                 task, [(BitFlip(), (0.05,))], draws=20_000, episodes=20, workers=workers,
                 accelerate=accelerate,
             )  # fmt: skip
-            seconds[workers] = _wall(lambda c=campaign: list(c.run(network)))
+            seconds[workers] = _wall(partial(_run, campaign, network))
         ratio = seconds[1] / seconds[2]
         rows.append(_row(f"two workers against one, {label}", ratio, "times", "20,000 draws"))
     with tempfile.TemporaryDirectory() as folder:
@@ -172,6 +173,10 @@ def campaigns() -> list[Row]:
         what = f"{played:.1f} s, then {again:.3f} s"
         rows.append(_row("campaign read back", again / played, "of the time", what))
     return rows
+
+
+def _run(campaign: Campaign, network: Network) -> None:
+    list(campaign.run(network))
 
 
 def _row(name: str, value: float, unit: str, what: str) -> Row:
