@@ -133,8 +133,9 @@ class Campaign:
         Of that sample.
     most : int
     precision : float, optional
-        Stop once the interval of the mean drop is at most this far to either side. It is looked at
-        after 100, 200, 400, ... draws or faults.
+        Stop once the interval of the mean drop reaches at most this far to either side. It is
+        looked at after 100, 200, 400, ... draws or faults, and allows for fatal ones that were
+        not met.
     accelerate : bool
         Leave out what is proven to make no difference; see `fitness.faulty.FaultyPlayer`.
 

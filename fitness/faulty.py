@@ -76,12 +76,7 @@ class FaultyPlayer:
     ) -> None:
         self.network, self.task, self.starts = network, task, starts
         self.accelerate = accelerate and isinstance(task, CompiledTask)
-        self._golden: Golden | None = None
-        if self.accelerate:
-            self._golden = record_golden(network, task, starts)
-            self.golden, self._steps = self._golden.returns, np.diff(self._golden.first_reward)
-        else:
-            self.golden, self._steps, _ = play(network, task, starts)
+        self.golden, self._steps, _ = play(network, task, starts)
         self.played = self.asked = 0
         self._others: dict[bytes, FaultyPlayer] = {}
 
@@ -161,15 +156,12 @@ class FaultyPlayer:
         if network is self.network:  # a carrier of delays has synapses of its own
             receiver = _receivers(network, changed)
             receiver[edited] = SEVERAL
-            assert self._golden is not None
-            if not len(self._golden.fired):
-                receiver[receiver >= 0] = SEVERAL
-            rows = np.flatnonzero(receiver == SEVERAL)
+            rows = np.flatnonzero(receiver != NOBODY)
             if len(rows):
                 self._by_margins(acts, copies, rows, dense, changed)
-            rows = np.flatnonzero(receiver >= 0)
-            if len(rows):
-                self._by_replay(acts, rows, receiver, dense)
+            # Margins are cheap and see spikes only; a replay costs more and sees actions.
+            if (receiver >= 0).any():
+                self._by_replay(acts, receiver, dense)
         np.minimum(acts.begin, self._steps, out=acts.begin)
         return acts
 
@@ -193,19 +185,19 @@ class FaultyPlayer:
     def _by_replay(
         self,
         acts: _Acts,
-        rows: NDArray[np.int64],
         receiver: NDArray[np.int64],
         dense: NDArray[np.float64],
     ) -> None:
         """Replay the only neuron whose input is another."""
-        copy, start = (part.ravel() for part in np.meshgrid(rows, range(len(self.starts))))
+        copy, start = np.nonzero(acts.ever & (receiver >= 0)[:, None])
+        if not len(copy) or not len(self._golden.fired):  # notes did not fit into memory
+            return
         order = np.lexsort((copy, receiver[copy], start))
         copy, start = copy[order], start[order]
-        assert self._golden is not None
         begin, acts.patches = replay_neurons(
             self.network, self._golden, dense, copy, start, receiver[copy]
         )
-        acts.ever[copy, start] &= begin != REPLAYED
+        acts.ever[copy, start] = begin != REPLAYED
         acts.begin[copy, start] = begin
         acts.patch[copy, start] = np.arange(len(copy))
         acts.neuron = receiver
@@ -230,7 +222,6 @@ class FaultyPlayer:
             golden = self._golden if network is self.network else record_golden(
                 network, self.task, self.starts
             )  # fmt: skip
-            assert golden is not None
             every = int(golden.every[0])
             patch = acts.patch[copy, start]
             patched = np.where(patch >= 0, acts.neuron[copy], -1)
@@ -239,6 +230,11 @@ class FaultyPlayer:
                 acts.patches[patch], patched, passes, golden,
             )  # fmt: skip
         scores[copy, start] = played.scores
+
+    @cached_property
+    def _golden(self) -> Golden:
+        """Snapshots and notes of the golden episodes, taken when first needed."""
+        return record_golden(self.network, self.task, self.starts)
 
     @cached_property
     def _margins(self) -> Margins:
@@ -277,18 +273,18 @@ class _Acts:
         )  # fmt: skip
 
 
-SEVERAL = -2
-"""In place of a receiver: changes reach more than one neuron, or come and go."""
+SEVERAL, NOBODY = -2, -1
+"""In place of a receiver: changes reach more than one neuron, or come and go; or there are none."""
 
 
 def _receivers(network: Network, changed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the one neuron that each copy's changed weights reach: `SEVERAL`, or -1 for none."""
+    """Return the one neuron that each copy's changed weights reach: or `SEVERAL`, or `NOBODY`."""
     post = np.concatenate([network.synapses.post, network.input_synapses.post])
     if not len(post):
-        return np.full(len(changed), -1)
+        return np.full(len(changed), NOBODY)
     lowest = np.where(changed, post, len(network.neurons)).min(axis=1)
     highest = np.where(changed, post, -1).max(axis=1)
-    return np.where(highest < 0, -1, np.where(lowest == highest, highest, SEVERAL))
+    return np.where(highest < 0, NOBODY, np.where(lowest == highest, highest, SEVERAL))
 
 
 def _first_used(margins: Margins, changed: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -130,6 +131,16 @@ def new_ports(p, x, stride, observations, logged=0):
     )  # fmt: skip
 
 
+@kernel
+def same_observation(observation, lane):
+    """Whether a lane sees what the one before sees, down to the sign of zero."""
+    for i in range(observation.shape[1]):
+        a, b = observation[lane, i], observation[lane - 1, i]
+        if a != b or math.copysign(1.0, a) != math.copysign(1.0, b):
+            return False
+    return True
+
+
 @inlined
 def encode_lanes(p, ports, stride, active, encode):
     """Turn each lane's observation into currents or pulses, transposed to rows of lanes."""
@@ -138,6 +149,16 @@ def encode_lanes(p, ports, stride, active, encode):
     for row in range(len(ports.any_pulse)):
         ports.any_pulse[row] = 0
     for lane in range(active):
+        # Copies of a network that meet the same sample see the same: encode it once. Without,
+        # random spike trains took longer than the network that received them.
+        if lane > 0 and same_observation(ports.observation, lane):
+            for c in range(p.channels):
+                if not pulsed:
+                    ports.current[c * stride + lane] = ports.current[c * stride + lane - 1]
+                for w in range(words if pulsed else 0):
+                    row = (c * words + w) * stride + lane
+                    ports.pulses[row] = ports.pulses[row - 1]
+            continue
         encode(
             row_of(ports.observation, lane), p.encoder,
             ports.channel_current, ports.channel_pulses,

@@ -14,10 +14,13 @@ import numpy as np
 
 from neuro.closed_loop import FIRST, POTENTIAL
 from neuro.jit import kernel
-from neuro.kernels import WIDEST, aligned, update_full
+from neuro.kernels import aligned, update_full
 from neuro.vectors import at_least, borrow, choose, load, spread, store
 
 NEVER = np.int64(2**62)
+
+WIDE = 8
+"""Faults side by side: a neuron of a small network has no more than a few times eight."""
 
 
 @kernel
@@ -33,7 +36,7 @@ def arrivals(golden, row, tick, end, first, last, pre, delay, weight, lanes):
         if 0 <= sent < end:
             j = pre[q]
             if (golden.fired[row + sent, j // 64] >> np.uint64(j % 64)) & np.uint64(1):
-                total = total + load(weight, (q - first) * WIDEST, lanes)
+                total = total + load(weight, (q - first) * WIDE, lanes)
     return total
 
 
@@ -68,33 +71,33 @@ def replay(
         Filled with the neuron's state by then: v, g, held and what is going to arrive.
     """
     p, golden = borrow(p), borrow(golden)
-    lanes = np.uint32(0)
+    lanes = np.uint8(0)
     zero, one = spread(0.0, lanes), spread(1.0, lanes)
     jobs, synapses, every = len(copy_of), len(p.weight), golden.every[0]
-    state, kept, ext = aligned(3 * WIDEST), aligned(3 * WIDEST), aligned(WIDEST)
-    seen, sum_of = aligned(WIDEST), aligned(WIDEST)
+    state, kept, ext = aligned(3 * WIDE), aligned(3 * WIDE), aligned(WIDE)
+    seen, sum_of = aligned(WIDE), aligned(WIDE)
     seen_by_all, action = np.zeros(len(p.outputs)), np.zeros(golden.action.shape[1])
     begun = 0
     while begun < jobs:
         s, j = start_of[begun], neuron_of[begun]
         count = 1
         while (
-            count < WIDEST and begun + count < jobs
+            count < WIDE and begun + count < jobs
             and start_of[begun + count] == s and neuron_of[begun + count] == j
         ):  # fmt: skip
             count += 1
         low, high = first[j], first[j + 1]
-        weight = aligned(max(1, high - low) * WIDEST)
+        weight = aligned(max(1, high - low) * WIDE)
         for q in range(low, high):
             for lane in range(count):
-                weight[(q - low) * WIDEST + lane] = weights[copy_of[begun + lane], order[q]]
+                weight[(q - low) * WIDE + lane] = weights[copy_of[begun + lane], order[q]]
         channel = -1
         for c in range(len(p.inputs)):
             if p.inputs[c] == j:
                 channel = c
-        for lane in range(WIDEST):
-            state[lane], state[WIDEST + lane], state[2 * WIDEST + lane] = p.v_leak[j], 0.0, 0.0
-        alive = np.uint32(0xFFFFFFFF) >> np.uint32(WIDEST - count)
+        for lane in range(WIDE):
+            state[lane], state[WIDE + lane], state[2 * WIDE + lane] = p.v_leak[j], 0.0, 0.0
+        alive = np.uint8(0xFF >> (WIDE - count))
         o = output[j]
         by_action = o >= 0 and (sink[j] or p.sees == POTENTIAL)
         decisions = golden.first_reward[s + 1] - golden.first_reward[s]
@@ -104,9 +107,9 @@ def replay(
         for d in range(decisions):
             note = golden.first_reward[s] + d
             if d % every == 0:
-                for i in range(3 * WIDEST):
+                for i in range(3 * WIDE):
                     kept[i] = state[i]
-            for lane in range(WIDEST):
+            for lane in range(WIDE):
                 ext[lane] = 0.0
             for i in range(len(p.in_post)):
                 if p.in_post[i] == j:
@@ -116,9 +119,9 @@ def replay(
             bias = spread(p.bias[j], lanes)
             store(ext, 0, load(ext, 0, lanes) + bias)
             store(seen, 0, spread(np.float64(p.ticks) if p.sees == FIRST else 0.0, lanes))
-            differs = np.uint32(0)
+            differs = np.uint8(0)
             v, g, held = (
-                load(state, 0, lanes), load(state, WIDEST, lanes), load(state, 2 * WIDEST, lanes)
+                load(state, 0, lanes), load(state, WIDE, lanes), load(state, 2 * WIDE, lanes)
             )  # fmt: skip
             for t in range(p.ticks):
                 tick = d * p.ticks + t
@@ -146,16 +149,16 @@ def replay(
                     golden_fires = (
                         golden.fired[row + tick, j // 64] >> np.uint64(j % 64)
                     ) & np.uint64(1)
-                    differs |= (fires ^ np.uint32(0xFFFFFFFF)) if golden_fires else fires
+                    differs |= np.uint8(fires ^ np.uint8(0xFF)) if golden_fires else fires
             store(state, 0, v)
-            store(state, WIDEST, g)
-            store(state, 2 * WIDEST, held)
+            store(state, WIDE, g)
+            store(state, 2 * WIDE, held)
             differs &= alive
             if by_action:
                 if p.sees == POTENTIAL:
                     store(seen, 0, v)
                 for lane in range(count):
-                    bit = np.uint32(1) << np.uint32(lane)
+                    bit = np.uint8(1 << lane)
                     if alive & bit and not differs & bit and seen[lane] != golden.seen[note, o]:
                         for other in range(len(p.outputs)):
                             seen_by_all[other] = golden.seen[note, other]
@@ -174,14 +177,14 @@ def replay(
                         golden, row, tick + r, tick, low, high, pre, delay, weight, lanes
                     ))  # fmt: skip
                     for lane in range(count):
-                        if differs & (np.uint32(1) << np.uint32(lane)):
+                        if differs & np.uint8(1 << lane):
                             patches[begun + lane, 3 + r] = sum_of[lane]
                 for lane in range(count):
-                    if differs & (np.uint32(1) << np.uint32(lane)):
+                    if differs & np.uint8(1 << lane):
                         begin_of[begun + lane] = at
                         for i in range(3):
-                            patches[begun + lane, i] = kept[i * WIDEST + lane]
-                alive &= ~differs
+                            patches[begun + lane, i] = kept[i * WIDE + lane]
+                alive &= np.uint8(~differs)
                 if alive == 0:
                     break
         begun += count

@@ -3,11 +3,12 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import experiments.faults.pictures as pictures
 import experiments.faults.study as study
 from experiments.cli import main
 from experiments.faults.plan import Plan, read_plan
@@ -81,7 +83,8 @@ def leaning(scale=1.0, **columns):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A directory with networks, which the commands run in."""
+    """A directory with networks, which the commands run in; pictures have tests of their own."""
+    monkeypatch.setattr(pictures, "draw_all", lambda *arguments, **tables: None)
     monkeypatch.chdir(tmp_path)
     save(leaning(), "net.json")
     save(leaning(0.6), "weak.json")
@@ -219,10 +222,9 @@ def test_networks_together(capsys, place):
                                  "--severity", 0.3, *FEW, "--seed", 3, "--out", "out")  # fmt: skip
     assert (code, err) == (0, "")
     *alone, together = rows_of(place / "out" / "summary.csv")
-    outcomes = [
-        next(Campaign(TASK, [(parse_model("gaussian"), (0.3,))], draws=5, episodes=2, seed=3).run(n))
-        for n in (leaning(), leaning(0.6))
-    ]  # fmt: skip
+    models = [(parse_model("gaussian"), (0.3,))]
+    campaign = Campaign(TASK, models, draws=5, episodes=2, seed=3)
+    outcomes = [next(campaign.run(network)) for network in (leaning(), leaning(0.6))]
     scores = np.array([o.scores for o in outcomes])
     assert [line["network"] for line in alone] == ["net.json", "weak.json"]
     assert (together["network"], together["draws"]) == ("(all)", "10")
@@ -290,23 +292,30 @@ def test_classification_plays_all_test_samples(capsys, place):
     assert set(tables_of(place / "out")) == {"rows.csv", "summary.csv", "sites.csv"}
 
 
+def test_every_column_and_key_is_documented(capsys, place):
+    text = (Path(__file__).parents[1] / "docs" / "faults.md").read_text()
+    answer(capsys, "faults", "net.json", "weak.json", "--severity", "0.1,0.2", *FEW, "--out", "a")
+    answer(capsys, "faults", "net.json", "--single", "--episodes", 1, "--out", "b")
+    columns = {c for out in "ab" for table in tables_of(place / out).values()
+               for c in table.decode().splitlines()[0].split(",")}  # fmt: skip
+    assert {"cvar10", "auc_low", "severity_at_0.05", "largest_drop", "bit"} < columns
+    plain = {re.sub("_low$|_high$", "", c) for c in columns}
+    plain = {"critical_C" if c.startswith("critical_") else c for c in plain}
+    files = {"campaign.toml", "manifest.json", *tables_of(place / "a"), *tables_of(place / "b")}
+    keys = {f.name for f in fields(Plan) if f.metadata.get("file", True)}
+    assert [name for name in sorted(plain | files | keys) if f"`{name}`" not in text] == []
+
+
 # --- which models -----------------------------------------------------------------------------
-
-
-def models_of(file):
-    return [entry["model"] for entry in tomllib.loads(file.read_text())["models"]]
 
 
 @pytest.mark.parametrize("single", [False, True])
 @pytest.mark.parametrize("site", ["all", "synapses", "input-synapses", "neurons", "channels"])
-def test_all_models_are_those_that_have_such_sites(capsys, place, single, site):
-    how = ("--single", "--episodes", 1) if single else ("--draws", 1, "--episodes", 1)
+def test_all_models_are_those_that_have_such_sites(place, single, site):
     for name in ("net.json", "spiking.json"):
         if (name, site, single) == ("spiking.json", "input-synapses", True):
             continue  # there are none
-        out = f"out-{name}"
-        answer(capsys, "faults", name, "--model", "all", "--site", site, *how, "--out", out)
-        found = models_of(place / out / "campaign.toml")
+        found = list(Plan((name,), ("all",), site=site, single=single).resolve().models)
         owner = {"input-synapses": "synapses"}.get(site, site)
         kinds = {MODELS[model].owner for model in found}
         assert kinds == ({"synapses", "neurons", "channels"} if site == "all" else {owner})
@@ -316,20 +325,26 @@ def test_all_models_are_those_that_have_such_sites(capsys, place, single, site):
         assert found == list(MODELS)
 
 
-def test_usual_models_fit_the_site(capsys, place):
+def test_all_models_can_be_played(capsys, place):
+    answer(capsys, "faults", "net.json", "--single", "--model", "all", "--time", "permanent",
+           "--episodes", 1, "--out", "out", "--self-check")  # fmt: skip
+    found = {r["model"] for r in rows_of(place / "out" / "summary.csv")}
+    assert {"bit-flip", "delay-shift", "dead-neuron", "stuck-channel"} < found
+
+
+def test_usual_models_fit_the_site(place):
     for site, expected in (("neurons", ["dead-neuron", "saturated-neuron"]),
                            ("synapses", ["bit-flip", "dead-synapse"])):  # fmt: skip
-        answer(capsys, "faults", "net.json", "--single", "--site", site, "--episodes", 1, "--out",
-               site)  # fmt: skip
-        assert models_of(place / site / "campaign.toml") == expected
+        assert list(Plan(("net.json",), site=site, single=True).resolve().models) == expected
+    assert Plan(("net.json",)).resolve().models == ("gaussian", "dead-synapse", "bit-flip")
 
 
 def test_severities_are_those_of_each_model_or_the_given_ones(capsys, place):
     answer(capsys, "faults", "net.json", *FEW, "--out", "own")
     answer(capsys, "faults", "net.json", "--severity", "0.1,0.02", *FEW, "--out", "given")
-    for out, given in (("own", None), ("given", [0.02, 0.1])):
+    for out, swept in (("own", None), ("given", [0.02, 0.1])):
         for entry in tomllib.loads((place / out / "campaign.toml").read_text())["models"]:
-            expected = given or list(MODELS[entry["model"]].severities)
+            expected = swept or list(MODELS[entry["model"]].severities)
             assert entry["severities"] == expected
 
 
@@ -349,11 +364,13 @@ def test_the_lists(capsys):
 
 # --- a campaign again -------------------------------------------------------------------------
 
-SWEEP = ("--model", "gaussian", "--model", "read-noise", "--severity", "0.1,0.4", *FEW, "--seed", 7)
-AUDIT = ("--single", "--model", "bit-flip:bits=5", "--model", "delay-shift", "--time", "window:ticks=9",
-         "--most", 100, "--margin", 0.1, "--episodes", 2)  # fmt: skip
+SWEEP = ("--model", "gaussian", "--model", "dead-neuron", "--severity", "0.1,0.4", *FEW,
+         "--seed", 7)  # fmt: skip
+AUDIT = ("--single", "--model", "bit-flip:bits=5", "--model", "delay-shift", "--time",
+         "window:ticks=9", "--most", 100, "--margin", 0.1, "--episodes", 2)  # fmt: skip
 PRECISE = ("--model", "dead-synapse", "--severity", 0.1, "--precision", 0.05, "--confidence", 0.9,
-           "--draws", 500, "--episodes", 1, "--site", "input-synapses", "--group", "row")  # fmt: skip
+           "--draws", 500, "--episodes", 1, "--site", "input-synapses",
+           "--group", "row")  # fmt: skip
 
 
 @pytest.mark.parametrize("options", [SWEEP, AUDIT, PRECISE], ids=["sweep", "audit", "precise"])
@@ -370,10 +387,12 @@ def test_campaigns_are_repeated_from_their_file(capsys, place, options):
 
 
 def test_a_campaign_file_by_hand(capsys, place):
-    Path("plan.toml").write_text(
-        'networks = ["net.json", {file = "run"}]\nmodels = ["gaussian", {model = "bit-flip:bits=4"}]'
-        "\ndraws = 3\nepisodes = 1\n"
-    )
+    Path("plan.toml").write_text("""
+        networks = ["net.json", {file = "run"}]
+        models = ["gaussian", {model = "bit-flip:bits=4"}]
+        draws = 3
+        episodes = 1
+    """)
     result = answer(capsys, "faults", "plan.toml", "--severity", 0.2, "--seed", 5, "--out", "out")
     assert result["networks"] == ["net.json", "run/front/000.json", "run/front/001.json"]
     assert result["rows"] == 3 * 2 * 3
@@ -427,8 +446,8 @@ def test_what_was_deleted_is_written_again(capsys, place, players, missing):
 OTHERS = [
     (("net.json", *SWEEP, "--draws", 6), "draws: expected 5 as when the campaign began, got 6"),
     (("net.json", *SWEEP, "--seed", 8), "seed: expected 7 as when the campaign began, got 8"),
-    (("net.json", *SWEEP, "--site", "synapses"),
-     "site: expected all as when the campaign began, got synapses"),
+    (("net.json", *SWEEP, "--group", "cluster"),
+     "group: expected site as when the campaign began, got cluster"),
     (("net.json", *SWEEP, "--time", "upset"),
      "time: expected nothing as when the campaign began, got upset"),
     (("net.json", *SWEEP, "--severity", "0.1,0.5"),
@@ -522,7 +541,7 @@ def test_damaged_scores_are_named(tmp_path):
             assert line.startswith(f"{file}: damaged (")
             assert line.endswith("; delete it to play again")
             refused += 1
-    assert refused > 0.8 * len(spoiled)
+    assert refused > 0.6 * len(spoiled)
 
 
 def test_damaged_scores_of_a_campaign(capsys, place):
@@ -682,31 +701,39 @@ values = st.recursive(
                       max_size=3),
     max_leaves=5,
 )  # fmt: skip
-KEYS = ["task", "site", "group", "time", "draws", "episodes", "seed", "single", "margin",
-        "confidence", "most", "precision", "models", "networks", "severities", "hashes", "workers",
-        "accelerate", "x"]  # fmt: skip
+PLAUSIBLE = {
+    "task": ["cartpole"], "site": ["all", "synapses", "neurons"], "group": ["site", "row"],
+    "time": ["upset", "window:ticks=3"], "draws": [7], "episodes": [3], "seed": [0, 2**63 - 1],
+    "single": [True, False], "margin": [1, 0.2], "confidence": [0.9], "most": [1], "precision": [1],
+    "models": [[], ["all"], ["bit-flip"], [{"model": "gaussian", "severities": [0, 1.5]}]],
+    "networks": [["run"], ["net.json", "weak.json"]],
+    **{key: [1] for key in ["severities", "hashes", "workers", "accelerate", "x"]},
+}  # fmt: skip
+entries = st.sampled_from(list(PLAUSIBLE)).flatmap(
+    lambda key: st.tuples(st.just(key), st.sampled_from(PLAUSIBLE[key]) | values)
+)
 BASE = {"networks": ["net.json"], "models": ["gaussian"], "draws": 2, "episodes": 1}
 
 
 def test_any_campaign_file_is_read_or_refused(place):
     seen = {"refused": 0, "read": 0}
 
-    @given(st.dictionaries(st.sampled_from(KEYS), values, min_size=1, max_size=3))
+    @given(st.lists(entries, min_size=1, max_size=3))
     @settings(max_examples=400, deadline=None, derandomize=True)
-    def check(table):
-        Path("plan.toml").write_text(tomli_w.dumps({**BASE, **table}))
+    def check(given):
+        Path("plan.toml").write_text(tomli_w.dumps({**BASE, **dict(given)}))
         try:
             plan = read_plan("plan.toml").resolve()
         except InputError as error:
             seen["refused"] += 1
-            assert len(str(error).splitlines()) == 1
+            one_line(error)
         else:
             seen["read"] += 1
             Path("again.toml").write_text(plan.to_toml())
             assert read_plan("again.toml").resolve().to_toml() == plan.to_toml()
 
     check()
-    assert min(seen.values()) > 20
+    assert min(seen.values()) > 50
 
 
 @given(st.text(max_size=60))
@@ -717,7 +744,11 @@ def test_any_text_is_toml_or_not(tmp_path_factory, text):
     try:
         read_plan(file)
     except InputError as error:
-        assert len(str(error).splitlines()) == 1
+        one_line(error)
+
+
+def one_line(error):
+    assert len(str(error).splitlines()) == 1
 
 
 MISTAKES = [
@@ -781,11 +812,13 @@ def test_mistakes_in_campaign_files(capsys, place):
 
 
 numbers = st.integers().map(str) | st.floats().map(repr) | st.text(max_size=5)
+numbers |= st.sampled_from(["1", "20", "0.1", "0.9", "1e-3", "0.1,0.2"])
 options = st.lists(st.one_of(
     st.tuples(st.sampled_from(["--draws", "--episodes", "--seed", "--workers", "--most", "--margin",
                                "--confidence", "--precision", "--severity"]), numbers),
     st.tuples(st.sampled_from(["--site", "--group", "--time", "--task", "--model"]),
-              st.text(max_size=8) | st.sampled_from(["all", "row", "upset:tick=-5", "bit-flip:bits="])),
+              st.text(max_size=8) | st.sampled_from(["all", "row", "upset:tick=-5", "bit-flip:b=",
+                                                     "cartpole", "hidden", "window"])),
 ), min_size=1, max_size=3)  # fmt: skip
 
 
