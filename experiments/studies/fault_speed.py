@@ -34,8 +34,8 @@ NEURONS, SYNAPSES, TICKS, SAMPLES = 50, 200, 100, 150
 FIRING = 0.06
 REPEATS = 3
 EPISODES = 100
-EVOLVED = {"cartpole": 2000, "mountain-car": 2000, "acrobot": 2000, "iris": 2000, "wine": 2000,
-           "mountain-car-continuous": 2000, "tennlab-easy": 500, "pendulum": 500}  # fmt: skip
+EVOLVED = {"cartpole": 1000, "mountain-car": 1000, "acrobot": 300, "iris": 1000, "wine": 1000,
+           "mountain-car-continuous": 500, "tennlab-easy": 100, "pendulum": 200}  # fmt: skip
 """Tasks whose evolved networks are audited, and evaluations of the runs that make them."""
 
 Row = dict[str, Any]
