@@ -349,6 +349,8 @@ def test_snapshots_now_and_then(monkeypatch, every, count):
         for model in (BitFlip(), DelayShift(2), DeadNeuron()):
             fault = Fault(model, 0.05, time=parse_time(text))
             check(players, strike(network, [fault], 5, range(12), horizon=400))
+            numbers = single_faults(network, model, FaultSite())
+            check(players, strike_each(network, fault, 5, numbers, horizon=400))
     assert players[0].played < players[1].played
 
 
