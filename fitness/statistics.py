@@ -26,7 +26,11 @@ def summarise(outcome: Outcome, task: Task, /, *, seed: int = 0) -> dict[str, fl
     `fitness.intervals.mean_interval` for the mean, and `fitness.intervals.wilson` for rates.
     """
     per_draw, population = outcome.scores.mean(axis=1), outcome.population
-    bounds = task.worst, max(float(per_draw.max()), float(outcome.golden.mean()))
+    # Scores can be worse than the task's worst, which is that of doing nothing useful.
+    bounds = (
+        min(task.worst, float(per_draw.min())),
+        max(float(per_draw.max()), float(outcome.golden.mean())),
+    )
     interval = mean_interval(per_draw, population=population, bounds=bounds, seed=seed)
     row = {"golden": float(outcome.golden.mean()), **describe(per_draw)}
     row |= {"mean_low": interval.low, "mean_high": interval.high}

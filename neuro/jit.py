@@ -18,9 +18,11 @@ from numba import types
 from numba.core.caching import FunctionCache
 from numba.core.types import WrapperAddressProtocol
 
+_FILES = (
+    "jit.py", "vectors.py", "program.py", "kernels.py", "closed_loop.py", "trace.py", "replay.py",
+)  # fmt: skip
 _SOURCES = b"".join(
-    hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest()
-    for name in ("jit.py", "vectors.py", "program.py", "kernels.py", "closed_loop.py")
+    hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest() for name in _FILES
 )
 
 

@@ -21,7 +21,7 @@ from experiments.baselines.spiking import Spiking, spiking
 from experiments.config import resolve
 from fitness import OBJECTIVES, TASKS, Evaluator, aggregate_scores, play
 from neuro import InputError, prune
-from neuro.faults import BitFlip, DeadSynapse, Fault, FaultSite, Gaussian, inject
+from neuro.faults import BitFlip, DeadSynapse, Fault, FaultSite, Gaussian, strike
 from neuro.jit import STEP, kernel_function
 
 neat = pytest.importorskip("neat")
@@ -514,14 +514,14 @@ def test_measured_like_networks(each_):
     # An evaluator plays all draws of a spiking network likewise: watch which faults it asks for.
     asked = []
 
-    def watch(network, faults, seed, numbers):
+    def watch(network, faults, seed, numbers, **more):
         asked.append((faults, seed, numbers))
-        return inject(network, faults, seed, numbers)
+        return strike(network, faults, seed, numbers, **more)
 
     space = resolve("cartpole").space
     spiker = spiking(random_genome(space, np.random.default_rng(1)), space)
     with pytest.MonkeyPatch.context() as context:
-        context.setattr("fitness.evaluator.inject", watch)
+        context.setattr("fitness.evaluator.strike", watch)
         measured = spiker.measure(replace(evaluator, feasible=-1e9))
     assert measured[0] == play(spiker.network, CARTPOLE, starts).scores.mean()
     ((faults, seed, numbers),) = asked
