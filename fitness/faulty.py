@@ -20,7 +20,7 @@ from neuro import Network
 from neuro.closed_loop import Golden
 from neuro.faults import Struck
 from neuro.kernels import WIDEST, Copies
-from neuro.margins import Margins, harmless
+from neuro.margins import Margins, first_use, harmless
 from neuro.replay import NEVER as REPLAYED
 from neuro.slots import Slots, golden_slots, pick
 from neuro.trace import NEVER
@@ -175,7 +175,7 @@ class FaultyPlayer:
     ) -> None:
         """Look at weights, and at weights and thresholds that come and go."""
         edited = np.diff(copies.first)[rows] > 0
-        used = _first_used(self._margins, changed[rows[~edited]])
+        used = first_use(self._margins, dense[rows[~edited]])
         acts.begin[rows[~edited]] = used
         acts.ever[rows[~edited]] &= used != NEVER
         clean: NDArray[np.bool_] = np.logical_not(changed[rows].any(axis=1))
@@ -285,14 +285,6 @@ def _receivers(network: Network, changed: NDArray[np.bool_]) -> NDArray[np.int64
     lowest = np.where(changed, post, len(network.neurons)).min(axis=1)
     highest = np.where(changed, post, -1).max(axis=1)
     return np.where(highest < 0, NOBODY, np.where(lowest == highest, highest, SEVERAL))
-
-
-def _first_used(margins: Margins, changed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """First decisions in which any of the changed weights of copies is used, shape (K, S)."""
-    used = np.full((len(changed), len(margins.first)), NEVER, dtype=np.int64)
-    for k, weights in enumerate(changed):
-        used[k] = margins.first[:, weights].min(axis=1, initial=NEVER)
-    return used
 
 
 def _same_spikes(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupting import interrupt
 from timeless import timeless
 
 import experiments.commands.tasks as tasks_command
@@ -361,30 +362,15 @@ def uninterrupted(tmp_path_factory):
     return path
 
 
-def interrupt(run, number):
+def interrupt_run(run, number):
     """Start the long run in a process of its own and send it a signal at its first checkpoint."""
-    process = subprocess.Popen(
-        [SCRIPT, "evolve", *LONG, "--out", run, "--json"], text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        while not (run / "checkpoint" / "state.npz").exists():
-            try:
-                process.wait(0.005)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"ended early: {process.communicate()}")
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode, out, err
+    checkpoint = run / "checkpoint" / "state.npz"
+    return interrupt([SCRIPT, "evolve", *LONG, "--out", run, "--json"], number, checkpoint.exists)
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(capsys, uninterrupted, tmp_path):
     run = tmp_path / "run"
-    code, out, err = interrupt(run, signal.SIGINT)
+    code, out, err = interrupt_run(run, signal.SIGINT)
     assert code == 130
     assert err.split("\n") == ["", "stopping after this generation; again to abort at once", ""]
     result = json.loads(out)
@@ -404,7 +390,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(capsys, uninterrupted, tmp_path
 
 def test_a_killed_run_can_be_resumed(capsys, uninterrupted, tmp_path):
     run = tmp_path / "run"
-    code, out, _ = interrupt(run, signal.SIGKILL)
+    code, out, _ = interrupt_run(run, signal.SIGKILL)
     assert (code, out) == (-signal.SIGKILL, "")
     assert answer(capsys, "resume", run, "--workers", 1)["generations"] == 40
     same_runs(run, uninterrupted)

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tomllib
 from dataclasses import fields, replace
@@ -16,6 +15,7 @@ import pytest
 import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from interrupting import interrupt
 
 import experiments.faults.pictures as pictures
 import experiments.faults.study as study
@@ -563,37 +563,22 @@ LONG = ("faults", "net.json", "--model", "bit-flip", "--model", "dead-synapse", 
         "1e-3..1e-1:6", "--draws", 400, "--episodes", 10, "--workers", 1)  # fmt: skip
 
 
-def interrupt(place, number, count):
+def interrupt_campaign(place, number, count):
     """Start a campaign in a process of its own; signal it when `count` parts have been kept."""
-    command = [SCRIPT, *map(str, LONG), "--out", "out"]
-    process = subprocess.Popen(
-        command, text=True, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
     kept = place / "out" / "scores"
-    try:
-        while len(list(kept.glob("*.npz")) if kept.exists() else []) < count:
-            try:
-                process.wait(0.005)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"ended early: {process.communicate()}")
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
-    return process.returncode, out, err
+    command = [SCRIPT, *map(str, LONG), "--out", "out"]
+    return interrupt(command, number, lambda: len(list(kept.glob("*.npz"))) >= count, cwd=place)
 
 
 def test_interrupted_campaigns_end_as_if_they_had_not_been(capsys, place, players):
     """Killed, then stopped by Ctrl-C, then killed once more, in one directory."""
     answer(capsys, *LONG, "--out", "whole")
     total = sum(players)
-    assert interrupt(place, signal.SIGKILL, 1)[:2] == (-signal.SIGKILL, "")
+    assert interrupt_campaign(place, signal.SIGKILL, 1)[:2] == (-signal.SIGKILL, "")
     assert not (place / "out" / "manifest.json").exists()
-    code, out, err = interrupt(place, signal.SIGINT, 4)
+    code, out, err = interrupt_campaign(place, signal.SIGINT, 4)
     assert (code, out, err) == (130, "", "tardigrade faults: interrupted\n")
-    interrupt(place, signal.SIGKILL, 7)
+    interrupt_campaign(place, signal.SIGKILL, 7)
     players.clear()
     answer(capsys, *LONG, "--out", "out")
     assert 0 < sum(players) < total
