@@ -22,11 +22,12 @@ from evo.hardware import describe_profile, find_profile
 from experiments.defaults import defaults_of
 from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
 from fitness.objectives import parse_aggregate
+from fitness.tasks.classification import Classification
 from neuro import ENCODERS, READOUTS
 from neuro.errors import InputError, wrong
 from neuro.faults import MODELS, Fault, FaultSite, parse_fault, parse_time
 from neuro.files import read_text
-from neuro.specs import flag, from_table, lookup, to_table, whole
+from neuro.specs import flag, from_table, lookup, real, to_table, whole
 
 Tables = dict[str, dict[str, Any]]
 
@@ -61,7 +62,8 @@ def default_tables(task: Task) -> Tables:
             "rates": {name: rate for name, (_, rate) in MUTATIONS.items()},
             "refine": {f.name: f.default for f in fields(Refinement)},
         },
-        "objectives": {"names": ["score", "size", "resilience"], "starts": 8, "feasible": 1.0},
+        "objectives": {"names": ["score", "size", "resilience"], "starts": 8, "feasible": 1.0,
+                       "jitter": 0.0},
         "resilience": {
             "model": "gaussian",  # its typical severity and parameters are filled in
             "draws": 32,
@@ -271,7 +273,7 @@ def _unknown(what: str, name: str, known: Any) -> InputError:
 def _build(tables: Tables) -> Config:
     """Make the parts; each checks its own values."""
     run = tables["run"]
-    task = find_task(run["task"], "run.task")
+    task = _with_jitter(find_task(run["task"], "run.task"), tables["objectives"]["jitter"])
     encoder = from_table(ENCODERS, _with_ranges(tables["encoder"], task), "encoder")
     if encoder.observations != len(task.observations):
         raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
@@ -333,6 +335,15 @@ def _build(tables: Tables) -> Config:
         objectives=objectives, workers=workers,
     ))  # fmt: skip
     return Config(tables, task, space, settings, evaluator, objectives)
+
+
+def _with_jitter(task: Task, jitter: Any) -> Task:
+    """Let training samples be noisy where there are samples."""
+    if not real(jitter, "objectives.jitter", 0.0, 1e9):
+        return task
+    if not isinstance(task, Classification):
+        raise wrong("objectives.jitter", f"0, as {task.name} is not classification", jitter)
+    return replace(task, jitter=jitter)
 
 
 def _faults(table: dict[str, Any]) -> tuple[Fault, ...]:

@@ -126,6 +126,33 @@ def test_the_whole_split_is_the_same_for_every_seed():
     assert sorted(first[:6, -1]) == [0, 0, 1, 1, 2, 2]
 
 
+@given(tasks(), st.integers(0, 2**64 - 1), st.floats(0.1, 3.0), st.integers(1, 400))
+def test_jitter_repeats_training_samples_with_noise(task, seed, jitter, count):
+    noisy = dataclasses.replace(task, jitter=jitter)
+    for purpose in ("validation", "held-out"):
+        drawn = noisy.draw_starts(seed, purpose, count)
+        assert drawn.tobytes() == task.draw_starts(seed, purpose, count).tobytes()
+    plain, drawn = (t.draw_starts(seed, "training", count) for t in (task, noisy))
+    assert len(drawn) == count
+    assert drawn[: len(plain)].tobytes() == plain.tobytes()
+    again = plain[np.arange(len(plain), count) % len(plain)]
+    assert (drawn[len(plain) :, -1] == again[:, -1]).all()  # labels are right
+    longer = noisy.draw_starts(seed, "training", count + 5)
+    if count >= len(task.splits.training):
+        assert longer[:count].tobytes() == drawn.tobytes()
+
+
+def test_jitter_is_in_standard_deviations_and_new_in_each_epoch():
+    task = dataclasses.replace(IRIS, jitter=0.5)
+    split = task.draw_starts(1, "training", 90)
+    one, two = (task.draw_starts(1, f"training{e}", 90 * 101)[90:] for e in ("", " 1"))
+    noise = one - np.tile(split, (100, 1))
+    assert (noise[:, -1] == 0.0).all()
+    assert noise[:, :-1].std(axis=0) == pytest.approx(0.5 * split[:, :-1].std(axis=0), rel=0.05)
+    assert abs(noise[:, :-1].mean(axis=0)).max() < 0.03
+    assert not (one[:, :-1] == two[:, :-1]).any()
+
+
 def test_splits_depend_on_the_split_seed_alone():
     labels = [0, 1, 2] * 20
     fixed = made_up(labels).splits

@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fitness.tasks.contract import CompiledTask
+from fitness.tasks.contract import CompiledTask, episode_seeds
 from neuro.errors import InputError, wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.jit import OBSERVE, STEP, KernelFunction, kernel_function
@@ -84,15 +84,23 @@ class Classification(CompiledTask):
     split_seed : int
         Which samples belong to which split. A run's seed has no say in it: a network's score
         on the test split always refers to the same samples.
+    jitter : float
+        Noise of training samples that are drawn beyond the split, in standard deviations of each
+        feature; 0 for none to be drawn. Few samples that are all told apart say nothing of how
+        safely; noisy copies do, as noise is a regulariser (Bishop, "Training with noise is
+        equivalent to Tikhonov regularization", Neural Computation 7 (1995), 108-116).
 
     Examples
     --------
+    >>> from dataclasses import replace
     >>> from fitness import TASKS
     >>> iris = TASKS["iris"]
     >>> [len(split) for split in iris.splits]
     [90, 30, 30]
     >>> iris.draw_starts(1, "training", 8).shape   # four features and the label
     (8, 5)
+    >>> [len(replace(iris, jitter=j).draw_starts(1, "training", 500)) for j in (0.0, 0.3)]
+    [90, 500]
     """
 
     kind: ClassVar[str] = "classification"
@@ -102,6 +110,7 @@ class Classification(CompiledTask):
     validation_share: float = 0.2
     test_share: float = 0.2
     split_seed: int = 0
+    jitter: float = 0.0
     max_steps: int = 1
     reset: Callable[[np.random.Generator], NDArray[np.float64]] = field(
         init=False, repr=False, compare=False
@@ -115,6 +124,7 @@ class Classification(CompiledTask):
         whole(self.split_seed, "split_seed", 0, 2**64 - 1)
         real(self.test_share, "test_share", 0.01, 0.98)
         real(self.validation_share, "validation_share", 0.01, 0.99 - self.test_share)
+        real(self.jitter, "jitter", 0.0, 1e9)
 
     def fingerprint(self) -> str:
         """Hash features and labels (the beginning of a SHA-256)."""
@@ -192,7 +202,9 @@ class Classification(CompiledTask):
 
         Purposes that start with "training" and "validation" draw from these splits, all
         others from the test split. A longer list begins with the shorter, up to the whole
-        split, which has an order of its own and is all there is: `count` may be larger.
+        split, which has an order of its own. `count` may be larger: beyond the split there is
+        nothing, but for training with `jitter` the samples again and again, each time with noise
+        of its own.
         """
         whole(seed, "seed", 0, 2**64 - 1)
         split = self.splits.test
@@ -205,7 +217,19 @@ class Classification(CompiledTask):
                 np.arange(len(self.data.labels), dtype=np.uint64),
             )  # fmt: skip
             split = spread(np.sort(split), self.data.labels, key)[:count]
-        return self._states(split)
+        drawn = self._states(split)
+        if self.jitter and purpose.startswith("training") and count > len(split):
+            drawn = self._with_noisy(drawn, count, episode_seeds(seed, f"{purpose} jitter", 1)[0])
+        return drawn
+
+    def _with_noisy(
+        self, drawn: NDArray[np.float64], count: int, seed: int
+    ) -> NDArray[np.float64]:
+        """Add samples with noise after those without, in their order, until there are `count`."""
+        again = drawn[np.arange(len(drawn), count) % len(drawn)]
+        noise = np.random.default_rng(seed).standard_normal((len(again), drawn.shape[1] - 1))
+        again[:, :-1] += self.jitter * drawn[:, :-1].std(axis=0) * noise
+        return np.concatenate((drawn, np.clip(again, -LARGEST, LARGEST)))
 
     def _states(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         states = np.empty((len(index), self.state_size))
