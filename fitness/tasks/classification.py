@@ -222,9 +222,7 @@ class Classification(CompiledTask):
             drawn = self._with_noisy(drawn, count, episode_seeds(seed, f"{purpose} jitter", 1)[0])
         return drawn
 
-    def _with_noisy(
-        self, drawn: NDArray[np.float64], count: int, seed: int
-    ) -> NDArray[np.float64]:
+    def _with_noisy(self, drawn: NDArray[np.float64], count: int, seed: int) -> NDArray[np.float64]:
         """Add samples with noise after those without, in their order, until there are `count`."""
         again = drawn[np.arange(len(drawn), count) % len(drawn)]
         noise = np.random.default_rng(seed).standard_normal((len(again), drawn.shape[1] - 1))
