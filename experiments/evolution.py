@@ -129,7 +129,8 @@ class _Watcher:
         self.total = config.settings.generations
         budget = config.settings.evaluations
         if budget is not None:
-            self.total = min(self.total, max(0, budget // config.settings.population - 1))
+            left = max(0, budget - config.settings.population)
+            self.total = min(self.total, left // config.settings.children)
         self.progress = Progress(self.total + 1)
         self.begun = time.perf_counter()
         self.saved = -CHECKPOINT_SECONDS  # so that the first generation is kept at once
