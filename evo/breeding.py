@@ -68,7 +68,7 @@ class Breeder:
         children = self._samples(state, generation)
         children += [
             self._varied(state, self.rng(generation, i))
-            for i in range(len(children), self.settings.children)
+            for i in range(len(children), self.settings.population)
         ]
         return children
 
@@ -101,7 +101,7 @@ class Breeder:
         kept = [s for s in state.strategies if s.idle < refinement.patience]
         while len(kept) < self.settings.strategies:
             # Past the children's own places.
-            place = self.settings.children + len(kept)
+            place = self.settings.population + len(kept)
             kept.append(self._begin(state, self.rng(generation, place)))
         state.strategies = kept
         for number, strategy in enumerate(kept):

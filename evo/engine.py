@@ -170,7 +170,7 @@ class _Run:
     def spent(self, state: State) -> str | None:
         """Say which budget ends the run now, if one does."""
         settings = self.settings
-        cost = settings.children + (len(state.found) if self.renews(state) else 0)
+        cost = settings.population + (len(state.found) if self.renews(state) else 0)
         amounts = {
             "generations": (state.generation, settings.generations),
             "evaluations": (state.evaluations + cost - 1, settings.evaluations),

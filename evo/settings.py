@@ -68,7 +68,7 @@ class Settings:
     Parameters
     ----------
     population : int
-        Individuals, and offspring per generation unless `offspring` says otherwise.
+        Individuals, and offspring per generation.
     generations : int
         Generations after the first.
     evaluations : int, optional
@@ -103,9 +103,6 @@ class Settings:
         How parents are chosen; see `evo.selection.PARENTS`.
     survivors : {"nsga2", "nsga3"}
         How survivors are chosen; see `evo.selection.SURVIVORS`.
-    offspring : int, optional
-        Children per generation. Fewer than individuals make more generations of the same
-        evaluations, so that what is good has children sooner.
     """
 
     population: int = 100
@@ -127,13 +124,10 @@ class Settings:
     archive: int = 0
     parents: str = "tournament"
     survivors: str = "nsga2"
-    offspring: int | None = None
 
     def __post_init__(self) -> None:
         whole(self.population, "population", 2, 1_000_000)
         whole(self.generations, "generations", 0, 1_000_000_000)
-        if self.offspring is not None:
-            whole(self.offspring, "offspring", 1, 1_000_000)
         for name, high in (("evaluations", 10**15), ("steps", 10**18), ("stagnation", 10**9)):
             if getattr(self, name) is not None:
                 whole(getattr(self, name), name, 1, high)
@@ -156,14 +150,9 @@ class Settings:
             raise wrong("rates", "at least one above 0", dict(self.rates))
 
     @property
-    def children(self) -> int:
-        """Children per generation."""
-        return self.population if self.offspring is None else self.offspring
-
-    @property
     def strategies(self) -> int:
         """Evolution strategies that refine weights at a time."""
-        share = round(self.refine.share * self.children)
+        share = round(self.refine.share * self.population)
         return max(1, share // self.refine.samples) if share else 0
 
     @property
@@ -171,4 +160,4 @@ class Settings:
         """Offspring of each strategy."""
         if not self.strategies:
             return 0
-        return max(2, round(self.refine.share * self.children) // self.strategies)
+        return max(2, round(self.refine.share * self.population) // self.strategies)

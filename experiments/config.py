@@ -77,7 +77,7 @@ def default_tables(task: Task) -> Tables:
 
 # Keys without a default value; everything else that may be set stands in the defaults.
 _OPTIONAL = {
-    "evolution": ("offspring", "evaluations", "steps", "seconds", "target", "stagnation"),
+    "evolution": ("evaluations", "steps", "seconds", "target", "stagnation"),
     "run": ("data", "seed_networks"),
     "resilience": ("site", "group", "time"),
 }

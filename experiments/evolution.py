@@ -129,8 +129,7 @@ class _Watcher:
         self.total = config.settings.generations
         budget = config.settings.evaluations
         if budget is not None:
-            left = max(0, budget - config.settings.population)
-            self.total = min(self.total, left // config.settings.children)
+            self.total = min(self.total, max(0, budget // config.settings.population - 1))
         self.progress = Progress(self.total + 1)
         self.begun = time.perf_counter()
         self.saved = -CHECKPOINT_SECONDS  # so that the first generation is kept at once

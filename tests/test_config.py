@@ -67,7 +67,7 @@ def test_every_gene_range_can_be_set():
     ranges = {f.name for f in fields(SearchSpace)} - wiring
     assert set(tables["space"]) == ranges | {"mirrored"}  # with the symmetry of the task
     assert set(tables["evolution"]["rates"]) == set(MUTATIONS)
-    known = set(tables["evolution"]) | {"offspring", *BUDGETS}
+    known = set(tables["evolution"]) | set(BUDGETS)
     assert known == {f.name for f in fields(Settings)} | {"hardware"}  # that of the search space
     assert set(tables["evolution"]["refine"]) == {f.name for f in fields(Refinement)}
 
@@ -108,7 +108,7 @@ def test_every_setting_of_evolution_is_used():
     evolution = {
         "population": 31, "generations": 7, "refresh": 2, "mate": 0.7, "join": 0.2, "young": 0.25,
         "youth": 4, "archive": 9, "parents": "lexicase", "survivors": "nsga3", "evaluations": 501,
-        "steps": 5001, "offspring": 17, "seconds": 1.5, "target": 400.0, "stagnation": 6,
+        "steps": 5001, "seconds": 1.5, "target": 400.0, "stagnation": 6,
     }  # fmt: skip
     refine = {
         "share": 0.4, "samples": 5, "step": 0.15, "floor": 0.01, "patience": 3, "restart": 0.1,

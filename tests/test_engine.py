@@ -62,17 +62,6 @@ def run(evaluate=toy, settings=SMALL, *, space=SPACE, specs=SPECS, seed=1, **opt
 # --- the same again ---------------------------------------------------------------------------
 
 
-def test_fewer_children_make_more_generations_of_the_same_evaluations():
-    few = run(toy, Settings(population=8, offspring=3, generations=100, evaluations=50)).state
-    assert len(few.population) == 8
-    assert few.evaluations == 8 + 14 * 3
-    assert few.generation == 14
-    same = [run(toy, Settings(population=8, offspring=n, generations=3)) for n in (None, 8)]
-    assert [i.fitness.values for i in same[0].state.population] == [
-        i.fitness.values for i in same[1].state.population
-    ]
-
-
 def test_the_same_seed_gives_the_same_state():
     assert dump_state(run().state) == dump_state(run().state)
 
