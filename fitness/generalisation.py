@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fitness.rollout import play
 from fitness.tasks import Task
-from fitness.tasks.pole_balancing import TRIAL
+from fitness.tasks.pole_balancing import HALF_RANGES, TRIAL
 from neuro import Network
 from neuro.errors import wrong
 
 _SHARES = (-0.9, -0.5, 0.0, 0.5, 0.9)  # of half a range: 5, 25, 50, 75 and 95 % of the range
-_HALF_RANGES = (2.16, 1.35, math.radians(3.6), math.radians(8.6))
 
 
 def generalisation_starts(task: Task) -> NDArray[np.float64]:
@@ -44,7 +42,7 @@ def generalisation_starts(task: Task) -> NDArray[np.float64]:
     if "theta2" not in task.observations:
         raise wrong("task", "one with two poles", task.name)
     starts = np.repeat(task.starts([0]), len(_SHARES) ** 4, axis=0)
-    starts[:, :4] = np.array(list(itertools.product(_SHARES, repeat=4))) * _HALF_RANGES
+    starts[:, :4] = np.array(list(itertools.product(_SHARES, repeat=4))) * HALF_RANGES
     starts[:, 4:6] = 0.0
     return starts
 

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from experiments.studies.evolution import control, fronts, poles, report
+from experiments.studies.evolution import control, fronts, generality, poles, report
 from experiments.studies.evolution.report import write_report
 from experiments.tables import write_csv
 
@@ -25,6 +25,17 @@ def test_without_velocities_the_other_starts_count():
     assert row["balanced"] >= 200
 
 
+def test_going_on_from_a_solver_makes_it_general(monkeypatch):
+    monkeypatch.setattr(generality, "MORE", {"double-pole": 120})
+    row = generality.measure("double-pole/tardigrade/300")
+    first = poles.measure("double-pole/tardigrade/300")
+    assert row["evaluations_to_solve"] == first["evaluations"]
+    assert row["balanced_by_solver"] == first["balanced"]
+    assert row["evaluations_after"] == 120
+    assert row["balanced"] > max(first["balanced"], 450)
+    assert row["still_solves"]
+
+
 def test_baselines_are_measured_by_the_same_criterion(monkeypatch):
     monkeypatch.setattr(poles, "SHORT_BUDGET", 20)
     for method in ("random-guessing", "snes-fixed", "neat-python", "linear-policy"):
@@ -43,7 +54,7 @@ def test_every_method_gives_a_front(method, monkeypatch):
 
 
 def test_runs_are_named_once():
-    for part in (poles, fronts, control):
+    for part in (poles, generality, fronts, control):
         runs = part.runs()
         assert len(runs) == len(set(runs))
     assert sum(run.startswith("double-pole/tardigrade/") for run in poles.runs()) == 50

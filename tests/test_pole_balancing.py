@@ -170,6 +170,11 @@ def test_starts_and_observations():
     one = pole_balancing.pole_balancing("one", start_degrees=1, max_steps=10)
     assert one.starts([1])[0, 2] == math.radians(1)
     assert (one.max_steps, one.solved_at) == (10, 10.0)
+    drawn = pole_balancing.pole_balancing("spread", spread=True).starts(range(500))
+    reach = np.abs(drawn[:, :4]).max(axis=0) / pole_balancing.HALF_RANGES
+    assert (drawn[:, 4:] == 0.0).all()
+    assert ((reach > 0.98) & (reach <= 1.0)).all()
+    assert (np.abs(drawn.mean(axis=0)[:4]) < 0.1 * np.array(pole_balancing.HALF_RANGES)).all()
     state = np.arange(1.0, 7.0)
     for task, seen in [
         (SINGLE, [1, 2, 3, 4]), (BLIND_SINGLE, [1, 3]), (DOUBLE, [1, 2, 3, 4, 5, 6]),

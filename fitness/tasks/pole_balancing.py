@@ -36,6 +36,8 @@ MAX_FORCE = 10.0
 MIN_FORCE = 10.0 / 256
 SUBSTEP = 0.01
 
+HALF_RANGES = (2.16, 1.35, math.radians(3.6), math.radians(8.6))
+"""What the test of generality draws starts from: x, its speed, the long pole and its speed."""
 TRIAL = 1000
 """Steps of the trial that the damping fitness is taken from."""
 WINDOW = 100
@@ -239,8 +241,13 @@ def observe_positions(state, observation):
         observation[i] = state[2 * i]
 
 
-def _begin(state: tuple[float, ...], rng: np.random.Generator) -> NDArray[np.float64]:
-    return np.array(state)
+def _begin(
+    state: tuple[float, ...], half_ranges: tuple[float, ...], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    begun = np.array(state)
+    count = len(half_ranges)
+    begun[:count] += rng.uniform(-1.0, 1.0, count) * half_ranges
+    return begun
 
 
 def pole_balancing(
@@ -250,6 +257,7 @@ def pole_balancing(
     velocities: bool = True,
     damping: bool = False,
     start_degrees: float = 4.0,
+    spread: bool = False,
     max_steps: int = 100_000,
 ) -> CompiledTask:
     """Make a pole-balancing task.
@@ -261,9 +269,10 @@ def pole_balancing(
     right. The episode ends when the cart is more than 2.4 m from the middle or a pole leans more
     than 12 degrees (one pole) or 36 degrees (two).
 
-    Every episode starts alike: the long pole leans, all else is 0. The score is the number of
-    decisions after which nothing had failed, and solved is `max_steps` of them. With `damping`
-    it is made of two parts:
+    Every episode starts alike: the long pole leans, all else is 0; or, with `spread`, anywhere in
+    the range of cart and long pole that the test of generality covers (`HALF_RANGES`). The score
+    is the number of decisions after which nothing had failed, and solved is `max_steps` of them.
+    With `damping` it is made of two parts:
 
     * the first 1,000 steps are a trial. They pay nothing until they are over, at a failure or
       after all of them, and then 1,000 times the `damping_fitness`: at most 1,000;
@@ -285,6 +294,8 @@ def pole_balancing(
         knowing velocities. For two poles.
     start_degrees : float
         Angle of the long pole at the start: 4 in Gomez et al., 1 in Stanley & Miikkulainen (2002).
+    spread : bool
+        Whether starts are drawn, from all of the ranges alike, and `start_degrees` is left out.
     max_steps : int
 
     Returns
@@ -310,7 +321,7 @@ def pole_balancing(
     names = [n for p in ("x", *pole_names) for n in (p, f"{p}_dot")]
     scale = (X_LIMIT, 2.0, limit, 2.0, limit, 2.0)[: len(names)]
     every = 1 if velocities else 2
-    start = (0.0, 0.0, lean, 0.0, 0.0, 0.0)[: len(names)]
+    start = (0.0, 0.0, 0.0 if spread else lean, 0.0, 0.0, 0.0)[: len(names)]
     if damping:
         start += (0.0, float(max_steps)) + (0.0,) * WINDOW
     return CompiledTask(
@@ -324,7 +335,7 @@ def pole_balancing(
         source="Wieland 1991; Gomez, Schmidhuber & Miikkulainen, JMLR 2008"
         + ("; damping fitness of Gruau, Whitley & Pyeatt 1996" if damping else ""),
         symmetry=Symmetry((-1,) * len(names[::every])),
-        reset=partial(_begin, start),
+        reset=partial(_begin, start, HALF_RANGES if spread else ()),
         observe=observe_all if velocities else observe_positions,
         step=step_one if poles == 1 else step_two_damped if damping else step_two,
     )

@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,7 +79,17 @@ def measure(run: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
+class Solved(NamedTuple):
+    """What a run came to; `network` is None where it failed."""
+
+    network: Network | None
+    balanced: int
+    evaluations: int
+    steps: int
+
+
+def solve(name: str, method: str, seed: int) -> Solved:
+    """Evolve until a network solves the task or the budget is spent."""
     changes = {
         **VARIANTS[method],
         "run.seed": seed,
@@ -102,23 +112,22 @@ def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
                 found.append((network, balanced))
         return batch
 
-    result = evolve(
+    state = evolve(
         evaluate, config.space, objective_specs(config), settings, seed=seed,
         should_stop=lambda: bool(found),
-    )  # fmt: skip
-    row: dict[str, Any] = {
-        "solved": bool(found),
-        "evaluations": result.state.evaluations,
-        "env_steps": result.state.steps,
-        "balanced": "",
-        "neurons": "",
-        "synapses": "",
-    }
-    if found:
-        network, balanced = found[0]
-        synapses = len(network.synapses) + len(network.input_synapses)
-        row |= {"balanced": balanced, "neurons": len(network.neurons), "synapses": synapses}
-    return row
+    ).state  # fmt: skip
+    network, balanced = found[0] if found else (None, 0)
+    return Solved(network, balanced, state.evaluations, state.steps)
+
+
+def _evolved(name: str, method: str, seed: int) -> dict[str, Any]:
+    network, balanced, evaluations, steps = solve(name, method, seed)
+    row: dict[str, Any] = {"solved": network is not None, "evaluations": evaluations,
+                           "env_steps": steps}  # fmt: skip
+    if network is None:
+        return row | {"balanced": "", "neurons": "", "synapses": ""}
+    synapses = len(network.synapses) + len(network.input_synapses)
+    return row | {"balanced": balanced, "neurons": len(network.neurons), "synapses": synapses}
 
 
 def _baseline(name: str, method: str, seed: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.studies.compare import compare_with_all
-from experiments.studies.evolution import control, fronts, poles
+from experiments.studies.evolution import control, fronts, generality, poles
 from experiments.studies.record import RESULTS, read_rows
 from neuro.files import write_atomically
 
@@ -16,7 +16,9 @@ Rows = list[dict[str, Any]]
 
 def write_report() -> str:
     """Write the report of what has been measured so far, and return its text."""
-    parts = [("poles", _poles), ("fronts", _fronts), ("control", _control)]
+    parts = [
+        ("poles", _poles), ("generality", _generality), ("fronts", _fronts), ("control", _control),
+    ]  # fmt: skip
     rows = {name: read_rows(f"evolution-{name}") for name, _ in parts}
     text = "\n".join(describe(rows[name]) for name, describe in parts if rows[name])
     write_atomically(RESULTS / "evolution.md", text)
@@ -69,6 +71,33 @@ def _poles(rows: Rows) -> str:
         text.append(_table(head, body))
     text.append("![evaluations until solved](evolution-poles.png)\n")
     return "\n".join(text)
+
+
+def _generality(rows: Rows) -> str:
+    """How many of the 625 starts are balanced before and after going on from the solver."""
+    head = [
+        "task", "runs", "evaluations to solve, mean", "of 625 starts, mean (range)",
+        "evaluations after", "of 625 starts, mean (range)", "still solves", "size", "steps, mean",
+    ]  # fmt: skip
+    body = []
+    for task in generality.MORE:
+        mine = [r for r in rows if r["task"] == task]
+        if not mine:
+            continue
+        said = {k: [float(r[k]) for r in mine] for k in mine[0] if k not in ("run", "task",
+                "still_solves")}  # fmt: skip
+        before, after = (
+            f"{statistics.mean(v):.0f} ({min(v):.0f} to {max(v):.0f})"
+            for v in (said["balanced_by_solver"], said["balanced"])
+        )
+        body.append([
+            f"`{task}`", str(len(mine)), f"{statistics.mean(said['evaluations_to_solve']):,.0f}",
+            before, _median(said["evaluations_after"]), after,
+            f"{sum(r['still_solves'] == 'True' for r in mine)} of {len(mine)}",
+            " + ".join(_median(said[k]) for k in ("neurons", "synapses")),
+            f"{statistics.mean(said['env_steps']):,.0f}",
+        ])  # fmt: skip
+    return "## Going on from the solver\n\n" + _table(head, body)
 
 
 def _fronts(rows: Rows) -> str:
