@@ -25,14 +25,13 @@ def test_without_velocities_the_other_starts_count():
     assert row["balanced"] >= 200
 
 
-def test_going_on_from_a_solver_makes_it_general(monkeypatch):
-    monkeypatch.setattr(generality, "MORE", {"double-pole": 120})
+def test_going_on_from_a_solver_makes_it_general():
     row = generality.measure("double-pole/tardigrade/300")
     first = poles.measure("double-pole/tardigrade/300")
     assert row["evaluations_to_solve"] == first["evaluations"]
-    assert row["balanced_by_solver"] == first["balanced"]
-    assert row["evaluations_after"] == 120
-    assert row["balanced"] > max(first["balanced"], 450)
+    assert row["balanced_by_solver"] == first["balanced"] < 100
+    assert row["evaluations_after"] <= 400
+    assert row["balanced"] > 490
     assert row["still_solves"]
 
 
