@@ -103,6 +103,11 @@ _GRADED: Settings = MappingProxyType(
     {"encoder.name": "current", "encoder.ticks": 20, "space.density": 1.0}
 )
 
+# Many features, each of which says a little: small weights from all of them, refined together.
+_DENSE: Settings = MappingProxyType(
+    {"space.density": 1.0, "space.first_weight": 0.1, "space.synapse_limit": 2000}
+)
+
 DEFAULTS: Mapping[str, Settings] = MappingProxyType({
     "mountain-car": {"objectives.feasible": 0.5, "evolution.population": 200},
     "mountain-car-continuous": {"readout.name": "potential"},
@@ -125,13 +130,29 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
     # Speeds have to be told from small differences, which a current keeps and spikes round away.
     "tennlab-hard": {**_TENNLAB, **_GRADED},
     "tennlab-hardest": {**_TENNLAB, **_GRADED, "evolution.steps": 200_000_000},
-    "breast-cancer": {"objectives.feasible": 1.08},
-    "wine": {"encoder.name": "population", "encoder.fields": 3},
+    # Few samples are soon all told apart; noisy copies tell safe networks from lucky ones.
+    "wine": {"objectives.jitter": 0.7, "evolution.refine.share": 0.5},
+    "breast-cancer": {
+        **_DENSE,
+        "objectives.starts": 1372,
+        "objectives.jitter": 0.5,
+        "evolution.population": 60,
+        "evolution.generations": 400,
+        "evolution.refine.share": 0.8,
+        "evolution.refine.samples": 24,
+        "evolution.refine.patience": 40,
+    },
     "digits": {
-        "space.synapse_limit": 2000,
-        "evolution.rates.add_synapse": 0.4,
-        "evolution.population": 30,
-        "evolution.generations": 2000,
+        **_DENSE,
+        "space.first_weight": 0.05,
+        "objectives.starts": 1079,
+        "objectives.feasible": 1.06,
+        "evolution.population": 40,
+        "evolution.generations": 800,
+        "evolution.refine.share": 0.9,
+        "evolution.refine.samples": 36,
+        "evolution.refine.patience": 100,
+        "evolution.refine.step": 0.1,
     },
 })  # fmt: skip
 """Settings by task, over those of the task's kind."""
