@@ -81,13 +81,15 @@ class KernelFunction(WrapperAddressProtocol):
     def __wrapper_address__(self) -> int:
         if self._compiled is None:
             try:
-                self._compiled = numba.cfunc(self._signature, cache=True, nopython=True)(
-                    self.function
-                )
+                self._compiled = numba.cfunc(
+                    self._signature, cache=True, nopython=True, error_model="numpy"
+                )(self.function)
             except RuntimeError as error:  # defined where no cache can live, e.g. a console
                 if "cannot cache" not in str(error):
                     raise
-                self._compiled = numba.cfunc(self._signature, nopython=True)(self.function)
+                self._compiled = numba.cfunc(self._signature, nopython=True, error_model="numpy")(
+                    self.function
+                )
         return int(self._compiled.address)
 
 
