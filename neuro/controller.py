@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuro import closed_loop, kernels
+from neuro import decisions, kernels
 from neuro.encoders import Encoder
 from neuro.errors import InputError, wrong
 from neuro.kernels import Copies
@@ -90,7 +90,7 @@ class Controller:
             raise wrong("observation", f"shape ({self._size},)", values.shape)
         if not np.isfinite(values).all():
             raise wrong("observation", "finite numbers", observation)
-        closed_loop.decide(
+        decisions.decide(
             self._program, self._state, self._tick, values, self._encode, self._read_out,
             self._action, self.ext, self._bits, self.voltage,
         )  # fmt: skip
@@ -132,7 +132,7 @@ class LaneController:
         p = self._program = compile_network(network)
         own = kernels.edits_neurons(p, self._copies)
         self._lanes = kernels.new_lanes(p, kernels.WIDEST, self._copies, own)
-        self._ports = closed_loop.new_ports(p, self._lanes, kernels.WIDEST, self._size)
+        self._ports = decisions.new_ports(p, self._lanes, kernels.WIDEST, self._size)
         self._tick = 0
 
     def begin(self, lane: int, copy: int = 0) -> None:
@@ -172,7 +172,7 @@ class LaneController:
         if not np.isfinite(values).all():
             raise wrong("observations", "finite numbers", observations)
         self._ports.observation[: len(values)] = values
-        closed_loop.decide_together(
+        decisions.decide_together(
             self._program, self._lanes, self._ports, kernels.WIDEST, len(values), self._tick,
             self._encode, self._read_out,
         )  # fmt: skip

@@ -19,7 +19,8 @@ from numba.core.caching import FunctionCache
 from numba.core.types import WrapperAddressProtocol
 
 _FILES = (
-    "jit.py", "vectors.py", "program.py", "kernels.py", "closed_loop.py", "trace.py", "replay.py",
+    "jit.py", "vectors.py", "program.py", "kernels.py", "decisions.py", "golden.py",
+    "closed_loop.py", "replay.py", "follow.py",
 )  # fmt: skip
 _SOURCES = b"".join(
     hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest() for name in _FILES

@@ -1,190 +1,497 @@
-"""Compiled kernel: one neuron of faulty copies, in an episode that otherwise is golden.
+"""Compiled kernel: single neurons of faulty copies, in episodes that otherwise are golden.
 
 Until a spike of a network changes, nothing but the neurons that a fault acts on differs from the
-golden episode. So a fault of weights onto one neuron needs no more than that neuron, which receives
-what the golden network sends. The replay ends with the first decision in which the neuron spikes
-otherwise; if it only serves as an output, with the first in which the action is another one. Faulty
-copies are lanes, and do what they would do in a whole network bit for bit: input arrives in the
-same order.
+golden episode. So what a fault does to a neuron can be found out with no more than that neuron,
+which receives what the golden network sends. The replay ends with the first decision in which the
+neuron spikes otherwise; if it only serves as an output, with the first in which the action is
+another one. It does what it would do in a whole network bit for bit: input arrives in the same
+order.
+
+If a weight can move to some value without a spike of its receiver changing, it can move to all
+between: every operation of a tick is monotone, rounding included, and spikes bring at least zero,
+so potentials stay between the golden ones and those of the larger change. So large changes come
+first, and those that they speak for are left out.
+
+Lanes are starts, as in `neuro.golden`, so that a word says who of them spiked; where there are few
+starts, several copies lie side by side. A neuron in 32 episodes costs as much as two neurons of a
+network, and there is neither a plant nor an encoder.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
-from neuro.closed_loop import FIRST, POTENTIAL
+from neuro.decisions import FIRST, POTENTIAL
 from neuro.jit import kernel
-from neuro.kernels import aligned, update_full
-from neuro.vectors import at_least, borrow, choose, load, spread, store
+from neuro.kernels import FAR, WIDEST, Copies, aligned, update, update_full
+from neuro.program import Program
+from neuro.vectors import at_least, borrow, choose, load, lowest_bit, row_of, spread, store
 
-NEVER = np.int64(2**62)
+OWN = 14
+"""Places of a neuron besides its weights: v, g, held, gain, input without bias and the nine
+parameters, in the order of `neuro.kernels.Lanes.own`."""
 
-WIDE = 8
-"""Faults side by side: a neuron of a small network has no more than a few times eight."""
 
+class Incoming(NamedTuple):
+    """Synapses by receiver, in the order in which a tick adds what they bring.
 
-@kernel
-def arrivals(golden, row, tick, end, first, last, pre, delay, weight, lanes):
-    """Add up what arrives at tick `tick` of the spikes sent before tick `end`.
-
-    In the order of the kernels: by the tick of sending, then by sender. `row` is where the
-    episode's notes begin, and ``first .. last - 1`` are the receiver's synapses in that order.
+    Attributes
+    ----------
+    first, in_first : ndarray of int64, shape (N + 1,)
+        Neuron j receives synapses ``first[j] .. first[j + 1] - 1``, and likewise input synapses.
+    pre, delay : ndarray of int64, shape (E,)
+    channel : ndarray of int64, shape (I,)
+    order, in_order : ndarray of int64, shapes (E,) and (I,)
+        Where each of them is in the network.
+    pulsed : ndarray of int64, shape (N,)
+        Which pulsed channel leads to each neuron, or -1.
+    output : ndarray of int64, shape (N,)
+        Which output each neuron is, or -1.
+    silent : ndarray of bool, shape (N,)
+        Which neurons send nothing.
     """
-    total = spread(0.0, lanes)
-    for q in range(first, last):
-        sent = tick - delay[q]
-        if 0 <= sent < end:
-            j = pre[q]
-            if (golden.fired[row + sent, j // 64] >> np.uint64(j % 64)) & np.uint64(1):
-                total = total + load(weight, (q - first) * WIDE, lanes)
-    return total
+
+    first: NDArray[np.int64]
+    in_first: NDArray[np.int64]
+    pre: NDArray[np.int64]
+    delay: NDArray[np.int64]
+    channel: NDArray[np.int64]
+    order: NDArray[np.int64]
+    in_order: NDArray[np.int64]
+    pulsed: NDArray[np.int64]
+    output: NDArray[np.int64]
+    silent: NDArray[np.bool_]
 
 
-@kernel
-def replay(
-    p, golden, first, order, pre, delay, sink, output, weights, copy_of, start_of, neuron_of,
-    read_out, begin_of, patches,
-):  # fmt: skip
-    """Find the decision in which each job first differs from its golden episode.
+def incoming(p: Program) -> Incoming:
+    """Sort a network's synapses by receiver."""
+    n = len(p.al)
+    ends = np.arange(n + 1)
+    pre = np.repeat(ends[:-1], np.diff(p.first))
+    # Into one sum, weights go by the tick at which they were sent, then by sender.
+    order = np.lexsort((np.arange(len(pre)), pre, -p.delay, p.post))
+    in_order = np.argsort(p.in_post, kind="stable")
+    pulsed, output = np.full(n, -1), np.full(n, -1)
+    pulsed[p.inputs], output[p.outputs] = np.arange(len(p.inputs)), np.arange(len(p.outputs))
+    return Incoming(
+        np.searchsorted(p.post[order], ends), np.searchsorted(p.in_post[in_order], ends),
+        pre[order], p.delay[order], p.in_channel[in_order], order, in_order, pulsed, output,
+        np.diff(p.first) == 0,
+    )  # fmt: skip
+
+
+class Rows(NamedTuple):
+    """Neurons of copies to replay, R in all, those of the same neuron next to each other.
+
+    Attributes
+    ----------
+    copy, neuron : ndarray of int64, shape (R,)
+    begin : ndarray of int64, shape (R,)
+        A decision up to which the neuron is golden.
+    alone : ndarray of bool, shape (R,)
+        Whether the copy has no other row: then it is its actions that count.
+    beyond : ndarray of int64, shape (R,)
+        A row, further up, that differs in the weight of the same synapse only, and by more; or -1.
+    first : ndarray of int64, shape (R + 1,)
+        Row r has edits ``first[r] .. first[r + 1] - 1``, in the order of their ticks;
+        those of synapses are due when what is sent with them arrives.
+    tick, place : ndarray of int64; value : ndarray of float64, shape (first[R],)
+        A place is that of a synapse or input synapse onto the neuron, in the order of `Incoming`,
+        or after these one of `OWN`.
+    """
+
+    copy: NDArray[np.int64]
+    neuron: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    alone: NDArray[np.bool_]
+    beyond: NDArray[np.int64]
+    first: NDArray[np.int64]
+    tick: NDArray[np.int64]
+    place: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+def rows_of(p: Program, q: Incoming, copies: Copies, chosen: NDArray[np.bool_], /) -> Rows:
+    """Take copies apart into the neurons that their changes reach.
 
     Parameters
     ----------
     p : Program
         Of the golden network.
-    golden : Golden
-        With notes of its episodes.
-    first, order, pre, delay : ndarray of int64
-        Neuron j receives synapses ``order[first[j] : first[j + 1]]``, in the order of `arrivals`,
-        from these senders and with these delays.
-    sink : ndarray of bool, shape (N,)
-        Which neurons send nothing.
-    output : ndarray of int64, shape (N,)
-        Which output each neuron is, or -1.
-    weights : ndarray of float64, shape (F, E + I)
-        Of the copies; those of a job differ from the golden ones onto one neuron only.
-    copy_of, start_of, neuron_of : ndarray of int64, shape (J,)
-        Jobs, sorted so that those of the same start and neuron follow each other.
-    begin_of : ndarray of int64, shape (J,)
-        Filled with the decision, or the last one before it that has a snapshot; `NEVER` if the
-        episode does not differ.
-    patches : ndarray of float64, shape (J, 3 + R)
-        Filled with the neuron's state by then: v, g, held and what is going to arrive.
+    q : Incoming
+    copies : Copies
+    chosen : ndarray of bool, shape (K,)
+        Which of them.
     """
-    p, golden = borrow(p), borrow(golden)
-    lanes = np.uint8(0)
+    n, e, i = len(p.al), len(p.weight), len(p.in_weight)
+    neurons, weights = np.arange(n), np.diff(q.first) + np.diff(q.in_first)
+    # Slots by the neuron that they belong to, and where they are found there.
+    owner = np.concatenate([p.post, p.in_post, *[neurons] * 3, p.inputs, *[neurons] * 9])
+    place = np.empty(len(owner), dtype=np.int64)
+    place[q.order] = np.arange(e) - q.first[p.post[q.order]]
+    into = p.in_post[q.in_order]
+    place[e + q.in_order] = np.diff(q.first)[into] + np.arange(i) - q.in_first[into]
+    gain = e + i + 3 * n
+    for k in range(3):
+        place[e + i + k * n : e + i + (k + 1) * n] = weights + k
+    place[gain : gain + len(p.inputs)] = weights[p.inputs] + 3
+    for k in range(9):
+        parameter = gain + len(p.inputs) + k * n
+        place[parameter : parameter + n] = weights + 5 + k
+
+    dense = np.concatenate([copies.weight, copies.in_weight], axis=1)
+    changed = (dense != np.concatenate([p.weight, p.in_weight])) & chosen[:, None]
+    copy, slot = np.nonzero(changed)
+    from_start = np.unique(owner[slot] * len(dense) + copy)
+    edited = np.repeat(np.arange(len(dense)), np.diff(copies.first))
+    kept = np.flatnonzero(chosen[edited])
+    key = owner[copies.slot[kept]] * len(dense) + edited[kept]
+    # The weight of a spike is that of the tick at which it was sent.
+    tick, slot = copies.tick[kept], copies.slot[kept]
+    tick = tick + np.append(p.delay, 0)[np.minimum(slot, e)]
+    order = np.lexsort((tick, key))
+    kept, key, tick = kept[order], key[order], tick[order]
+    rows = np.union1d(from_start, key)
+    first = np.append(np.searchsorted(key, rows), len(key))
+    begin = np.zeros(len(rows), dtype=np.int64)
+    late = np.isin(rows, from_start, invert=True)
+    begin[late] = tick[first[:-1][late]] // p.ticks
+    neuron, copy = np.divmod(rows, max(1, len(dense)))
+    alone = np.bincount(copy, minlength=len(dense))[copy] == 1
+    beyond = np.full(len(rows), -1)
+    if not len(key):
+        order, beyond = _largest_first(dense, p, copy, neuron, alone)
+        copy, neuron, alone = copy[order], neuron[order], alone[order]
+    return Rows(
+        copy, neuron, begin, alone, beyond, first, tick, place[copies.slot[kept]],
+        copies.value[kept],
+    )  # fmt: skip
+
+
+def _largest_first(
+    dense: NDArray[np.float64],
+    p: Program,
+    copy: NDArray[np.int64],
+    neuron: NDArray[np.int64],
+    alone: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sort rows so that those with larger changes of a weight come first; return `Rows.beyond`."""
+    change = dense[copy, : len(p.weight)] - p.weight
+    column = np.argmax(change != 0.0, axis=1) if len(p.weight) else np.zeros(len(copy), np.int64)
+    one = alone & ((dense[copy] != np.concatenate([p.weight, p.in_weight])).sum(axis=1) == 1)
+    size = change[np.arange(len(copy)), column] if len(p.weight) else np.zeros(len(copy))
+    one &= size != 0.0
+    chain = np.where(one, 2 * column + (size > 0.0), -1 - np.arange(len(copy)))
+    order = np.lexsort((-np.abs(size), chain))
+    follows = np.append(False, np.diff(chain[order]) == 0)
+    begins = np.flatnonzero(~follows)
+    rank = np.empty(len(copy), dtype=np.int64)
+    rank[order] = np.arange(len(copy)) - np.repeat(begins, np.diff(begins, append=len(copy)))
+    before = np.full(len(copy), -1)
+    before[order[1:]] = np.where(follows[1:], order[:-1], -1)
+    order = np.lexsort((rank, neuron))
+    place = np.empty(len(copy), dtype=np.int64)
+    place[order] = np.arange(len(copy))
+    before = before[order]
+    return order, np.where(before >= 0, place[before], -1)
+
+
+@kernel
+def set_input(p, q, golden, x, j, at, count, together, weights, own):
+    """Sum up what a graded encoder sends the neuron in the decision noted in row `at`."""
+    lanes = np.uint32(0)
+    wide, noted = golden.reward.shape[1], row_of(golden.current, at)
+    ext = (weights + 4) * WIDEST
+    weight = (q.first[j + 1] - q.first[j]) * WIDEST
+    store(x, ext, spread(0.0, lanes))
+    for i in range(q.in_first[j], q.in_first[j + 1]):
+        channel = q.channel[i] * wide
+        if together == 1:
+            current = load(x, weight, lanes) * load(noted, channel, lanes)
+            store(x, ext, load(x, ext, lanes) + current)
+        else:
+            for rep in range(together):
+                for lane in range(count):
+                    place = rep * count + lane
+                    x[ext + place] += x[weight + place] * noted[channel + lane]
+        weight += WIDEST
+    if not own:
+        store(x, ext, load(x, ext, lanes) + spread(p.bias[j], lanes))
+
+
+@kernel
+def edit_rows(x, rows, next_edit, r, together, count, tick):
+    """Make the edits of some rows that are due at a tick; return when the next ones are."""
+    due = FAR
+    for rep in range(together):
+        e, last = next_edit[rep], rows.first[r + rep + 1]
+        while e < last and rows.tick[e] <= tick:
+            for lane in range(rep * count, (rep + 1) * count):
+                x[rows.place[e] * WIDEST + lane] = rows.value[e]
+            e += 1
+        next_edit[rep] = e
+        if e < last:
+            due = min(due, rows.tick[e])
+    return due
+
+
+@kernel
+def replay_rows(
+    p, q, golden, rows, r, together, block, dense, own, x, read_out, quiet, begin_of, patches,
+    spoke,
+):  # fmt: skip
+    """Replay rows ``r .. r + together - 1`` in the golden episodes of a block of starts."""
+    p, q, golden, rows = borrow(p), borrow(q), borrow(golden), borrow(rows)
+    lanes = np.uint32(0)
     zero, one = spread(0.0, lanes), spread(1.0, lanes)
-    jobs, synapses, every = len(copy_of), len(p.weight), golden.every[0]
-    state, kept, ext = aligned(3 * WIDE), aligned(3 * WIDE), aligned(WIDE)
-    seen, sum_of = aligned(WIDE), aligned(WIDE)
-    seen_by_all, action = np.zeros(len(p.outputs)), np.zeros(golden.action.shape[1])
-    begun = 0
-    while begun < jobs:
-        s, j = start_of[begun], neuron_of[begun]
-        count = 1
-        while (
-            count < WIDE and begun + count < jobs
-            and start_of[begun + count] == s and neuron_of[begun + count] == j
-        ):  # fmt: skip
-            count += 1
-        low, high = first[j], first[j + 1]
-        weight = aligned(max(1, high - low) * WIDE)
-        for q in range(low, high):
-            for lane in range(count):
-                weight[(q - low) * WIDE + lane] = weights[copy_of[begun + lane], order[q]]
-        channel = -1
-        for c in range(len(p.inputs)):
-            if p.inputs[c] == j:
-                channel = c
-        for lane in range(WIDE):
-            state[lane], state[WIDE + lane], state[2 * WIDE + lane] = p.v_leak[j], 0.0, 0.0
-        alive = np.uint8(0xFF >> (WIDE - count))
-        o = output[j]
-        by_action = o >= 0 and (sink[j] or p.sees == POTENTIAL)
-        decisions = golden.first_reward[s + 1] - golden.first_reward[s]
-        row = golden.first_reward[s] * p.ticks
+    count, j, every, ticks = len(block), rows.neuron[r], golden.every[0], p.ticks
+    wide, row = golden.reward.shape[1], golden.first[block[0]]
+    low, high = q.first[j], q.first[j + 1]
+    before, inputs = high - low, q.in_first[j + 1] - q.in_first[j]
+    weights = before + inputs
+    state = weights * WIDEST
+    gain, ext, parameters = state + 3 * WIDEST, state + 4 * WIDEST, state + 5 * WIDEST
+    channel, o, silent = q.pulsed[j], q.output[j], q.silent[j]
+
+    d = rows.begin[r]
+    for rep in range(1, together):
+        d = min(d, rows.begin[r + rep])
+    d = d // every * every
+    next_edit = np.zeros(WIDEST, dtype=np.int64)
+    limit = np.zeros(WIDEST, dtype=np.int64)
+    for rep in range(together):
+        f, skip = rows.copy[r + rep], rep * count
+        for i in range(before):
+            x[i * WIDEST + skip : (i + 1) * WIDEST] = dense[f, q.order[low + i]]
+        for i in range(inputs):
+            weight = dense[f, len(p.weight) + q.in_order[q.in_first[j] + i]]
+            x[(before + i) * WIDEST + skip : (before + i + 1) * WIDEST] = weight
+    for rep in range(together):
+        f = rows.copy[r + rep]
         for lane in range(count):
-            begin_of[begun + lane] = NEVER
-        for d in range(decisions):
-            note = golden.first_reward[s] + d
-            if d % every == 0:
-                for i in range(3 * WIDE):
-                    kept[i] = state[i]
-            for lane in range(WIDE):
-                ext[lane] = 0.0
-            for i in range(len(p.in_post)):
-                if p.in_post[i] == j:
-                    current = golden.current[note, p.in_channel[i]]
-                    for lane in range(count):
-                        ext[lane] += weights[copy_of[begun + lane], synapses + i] * current
-            bias = spread(p.bias[j], lanes)
-            store(ext, 0, load(ext, 0, lanes) + bias)
-            store(seen, 0, spread(np.float64(p.ticks) if p.sees == FIRST else 0.0, lanes))
-            differs = np.uint8(0)
-            v, g, held = (
-                load(state, 0, lanes), load(state, WIDE, lanes), load(state, 2 * WIDE, lanes)
-            )  # fmt: skip
-            for t in range(p.ticks):
-                tick = d * p.ticks + t
-                now = load(ext, 0, lanes)
-                if channel >= 0:
-                    words = (p.ticks + 63) // 64
-                    pulses = golden.pulses[note, channel * words + t // 64]
-                    if (pulses >> np.uint64(t % 64)) & np.uint64(1):
-                        now = spread(p.gain, lanes) + bias
-                arriving = arrivals(golden, row, tick, tick, low, high, pre, delay, weight, lanes)
+            s = block[lane]
+            limit[rep * count + lane] = min(golden.steps[s], begin_of[f, s])
+    odd_ever = np.uint32(0)
+    for rep in range(together):
+        next_edit[rep] = rows.first[r + rep]
+        further = rows.beyond[r + rep]
+        if 0 <= further < r:
+            for lane in range(rep * count, (rep + 1) * count):
+                if quiet[further] & (np.uint32(1) << np.uint32(lane - rep * count)):
+                    limit[lane] = 0
+    store(x, state, spread(p.v_leak[j], lanes))
+    store(x, state + WIDEST, zero)
+    store(x, state + 2 * WIDEST, zero)
+    if d > 0:
+        for lane in range(together * count):
+            i = j * wide + lane % count
+            x[state + lane] = golden.v[(row + d) // every, i]
+            if not p.plain:
+                x[state + WIDEST + lane] = golden.g[(row + d) // every, i]
+                x[state + 2 * WIDEST + lane] = golden.held[(row + d) // every, i]
+    if own:
+        store(x, gain, spread(p.gain, lanes))
+        store(x, parameters, spread(p.al[j], lanes))
+        store(x, parameters + WIDEST, spread(p.v_threshold[j], lanes))
+        store(x, parameters + 2 * WIDEST, spread(p.v_reset[j], lanes))
+        store(x, parameters + 3 * WIDEST, spread(p.be[j], lanes))
+        store(x, parameters + 4 * WIDEST, spread(p.v_leak[j], lanes))
+        store(x, parameters + 5 * WIDEST, spread(p.v_min[j], lanes))
+        store(x, parameters + 6 * WIDEST, spread(p.refractory[j], lanes))
+        store(x, parameters + 7 * WIDEST, spread(p.subtract[j], lanes))
+        store(x, parameters + 8 * WIDEST, spread(p.bias[j], lanes))
+
+    due = FAR
+    if rows.first[r] < rows.first[r + together]:
+        due = np.int64(0)
+    repeat = np.uint64(0)  # times a word of starts: the same for each row
+    for rep in range(together):
+        repeat |= np.uint64(1) << np.uint64(rep * count)
+    alive = np.uint32((np.uint64(1) << np.uint64(together * count)) - np.uint64(1))
+    kept, seen = aligned(3 * WIDEST), aligned(WIDEST)
+    seen_by_all, action = np.zeros(len(p.outputs)), np.zeros(p.values)
+    until = np.int64(0)
+    bias = spread(p.bias[j], lanes)
+    v = load(x, state, lanes)
+    while True:
+        if d >= until:
+            until = FAR
+            for lane in range(together * count):
+                if limit[lane] <= d:
+                    alive &= ~(np.uint32(1) << np.uint32(lane))
+                elif alive & (np.uint32(1) << np.uint32(lane)):
+                    until = min(until, limit[lane])
+            if alive == 0:
+                break
+        at = row + d
+        if d % every == 0:
+            store(kept, 0, v)
+            store(kept, WIDEST, load(x, state + WIDEST, lanes))
+            store(kept, 2 * WIDEST, load(x, state + 2 * WIDEST, lanes))
+        store(x, ext, zero if own else bias)
+        if inputs > 0:
+            set_input(p, q, golden, x, j, at, count, together, weights, own)
+        if o >= 0:
+            store(seen, 0, spread(np.float64(ticks) if p.sees == FIRST else 0.0, lanes))
+        odd = np.uint32(0)
+        for t in range(ticks):
+            tick = d * ticks + t
+            if tick >= due:
+                store(x, state, v)
+                due = edit_rows(x, rows, next_edit, r, together, count, tick)
+                v = load(x, state, lanes)
+                if inputs > 0:
+                    set_input(p, q, golden, x, j, at, count, together, weights, own)
+            arriving = zero
+            noted = row * ticks + tick
+            for i in range(before):
+                if q.delay[low + i] <= tick:
+                    sent = golden.fired[noted - q.delay[low + i], q.pre[low + i]]
+                    if sent != 0:
+                        sent = np.uint32(np.uint64(sent) * repeat)
+                        arriving = arriving + choose(sent, load(x, i * WIDEST, lanes), zero)
+            now = load(x, ext, lanes)
+            if channel >= 0:
+                pulse = np.uint32(np.uint64(golden.fired[noted, len(p.al) + channel]) * repeat)
+                if own:
+                    now = choose(pulse, load(x, gain, lanes), zero)
+                else:
+                    now = choose(pulse, spread(p.gain, lanes), zero) + bias
+            if own:
                 v, g, held, fires = update_full(
-                    v, g, held, arriving, now, spread(p.al[j], lanes),
-                    spread(p.v_threshold[j], lanes), spread(p.v_reset[j], lanes),
-                    spread(p.be[j], lanes), spread(p.v_leak[j], lanes), spread(p.v_min[j], lanes),
+                    v, load(x, state + WIDEST, lanes), load(x, state + 2 * WIDEST, lanes),
+                    arriving, now + load(x, parameters + 8 * WIDEST, lanes),
+                    load(x, parameters, lanes), load(x, parameters + WIDEST, lanes),
+                    load(x, parameters + 2 * WIDEST, lanes),
+                    load(x, parameters + 3 * WIDEST, lanes),
+                    load(x, parameters + 4 * WIDEST, lanes),
+                    load(x, parameters + 5 * WIDEST, lanes),
+                    load(x, parameters + 6 * WIDEST, lanes),
+                    load(x, parameters + 7 * WIDEST, lanes), zero, one,
+                )  # fmt: skip
+                store(x, state + WIDEST, g)
+                store(x, state + 2 * WIDEST, held)
+            elif p.plain:
+                v, fires = update(
+                    v, arriving + now, spread(p.al[j], lanes), spread(p.v_threshold[j], lanes),
+                    spread(p.v_reset[j], lanes),
+                )  # fmt: skip
+            else:
+                v, g, held, fires = update_full(
+                    v, load(x, state + WIDEST, lanes), load(x, state + 2 * WIDEST, lanes),
+                    arriving, now, spread(p.al[j], lanes), spread(p.v_threshold[j], lanes),
+                    spread(p.v_reset[j], lanes), spread(p.be[j], lanes),
+                    spread(p.v_leak[j], lanes), spread(p.v_min[j], lanes),
                     spread(p.refractory[j], lanes), spread(p.subtract[j], lanes), zero, one,
                 )  # fmt: skip
-                if fires != 0:
-                    before = load(seen, 0, lanes)
-                    if p.sees == FIRST:
-                        after = spread(np.float64(t), lanes)
-                        store(seen, 0, choose(fires & at_least(before, after), after, before))
-                    else:
-                        store(seen, 0, choose(fires, before + one, before))
-                if not sink[j]:
-                    golden_fires = (
-                        golden.fired[row + tick, j // 64] >> np.uint64(j % 64)
-                    ) & np.uint64(1)
-                    differs |= np.uint8(fires ^ np.uint8(0xFF)) if golden_fires else fires
-            store(state, 0, v)
-            store(state, WIDE, g)
-            store(state, 2 * WIDE, held)
-            differs &= alive
-            if by_action:
-                if p.sees == POTENTIAL:
-                    store(seen, 0, v)
-                for lane in range(count):
-                    bit = np.uint8(1 << lane)
-                    if alive & bit and not differs & bit and seen[lane] != golden.seen[note, o]:
-                        for other in range(len(p.outputs)):
-                            seen_by_all[other] = golden.seen[note, other]
-                        seen_by_all[o] = seen[lane]
-                        for i in range(len(action)):
-                            action[i] = 0.0
-                        read_out(seen_by_all, p.readout, action)
-                        for i in range(len(action)):
-                            if action[i] != golden.action[note, i]:
-                                differs |= bit
-            if differs != 0:
-                at = d // every * every
-                for r in range(p.ring):
-                    tick = at * p.ticks
-                    store(sum_of, 0, arrivals(
-                        golden, row, tick + r, tick, low, high, pre, delay, weight, lanes
-                    ))  # fmt: skip
-                    for lane in range(count):
-                        if differs & np.uint8(1 << lane):
-                            patches[begun + lane, 3 + r] = sum_of[lane]
-                for lane in range(count):
-                    if differs & np.uint8(1 << lane):
-                        begin_of[begun + lane] = at
-                        for i in range(3):
-                            patches[begun + lane, i] = kept[i * WIDE + lane]
-                alive &= np.uint8(~differs)
-                if alive == 0:
-                    break
-        begun += count
+                store(x, state + WIDEST, g)
+                store(x, state + 2 * WIDEST, held)
+            odd |= fires ^ np.uint32(np.uint64(golden.fired[noted, j]) * repeat)
+            if o >= 0 and fires != 0:
+                so_far = load(seen, 0, lanes)
+                if p.sees == FIRST:
+                    after = spread(np.float64(t), lanes)
+                    store(seen, 0, choose(fires & at_least(so_far, after), after, so_far))
+                else:
+                    store(seen, 0, choose(fires, so_far + one, so_far))
+        odd &= alive
+        odd_ever |= odd
+        differs = np.uint32(0) if silent else odd
+        if o >= 0:
+            others = odd
+            if p.sees == POTENTIAL:
+                store(seen, 0, v)
+                others = np.uint32(0)
+                for lane in range(together * count):
+                    if seen[lane] != golden.seen[at, o * wide + lane % count]:
+                        others |= np.uint32(1) << np.uint32(lane)
+                others &= alive
+                odd_ever |= others
+            left = np.uint64(others & ~differs)
+            while left != 0:
+                here = np.int64(lowest_bit(left))
+                left &= left - np.uint64(1)
+                bit = np.uint32(1) << np.uint32(here)
+                if not rows.alone[r + here // count]:
+                    differs |= bit
+                    continue
+                mine = here % count
+                for other in range(len(p.outputs)):
+                    seen_by_all[other] = golden.seen[at, other * wide + mine]
+                seen_by_all[o] = seen[here]
+                for i in range(p.values):
+                    action[i] = 0.0
+                read_out(seen_by_all, p.readout, action)
+                for i in range(p.values):
+                    if action[i] != golden.action[at, mine * p.values + i]:
+                        differs |= bit
+        left = np.uint64(differs)
+        while left != 0:
+            here = np.int64(lowest_bit(left))
+            left &= left - np.uint64(1)
+            f, s = rows.copy[r + here // count], block[here % count]
+            begin_of[f, s] = d // every * every
+            spoke[f] = spoke[f] or not silent or not rows.alone[r + here // count]
+            for i in range(3):
+                patches[f, s, i] = kept[i * WIDEST + here]
+        alive &= ~differs
+        d += 1
+        if alive == 0:
+            break
+    for rep in range(together):
+        quiet[r + rep] = ~np.uint32(np.uint64(odd_ever) >> np.uint64(rep * count))
+
+
+@kernel
+def replay(
+    p, q, golden, blocks, first, rows, dense, own_of, read_out, begin_of, patches, spoke
+):  # fmt: skip
+    """Find the decision in which each copy first differs from each golden episode.
+
+    Parameters
+    ----------
+    p : Program
+        Of the golden network.
+    q : Incoming
+    golden : Golden
+    blocks, first : ndarray of int64
+        Starts ``blocks[first[b] : first[b + 1]]`` lie side by side, in this order.
+    rows : Rows
+    dense : ndarray of float64, shape (K, E + I)
+        Weights of the copies to begin with.
+    own_of : ndarray of bool, shape (N,)
+        Neurons for which an edit of `rows` reaches more than weights.
+    begin_of : ndarray of int64, shape (K, S)
+        Lowered to that decision, or the last one before it that has a snapshot.
+    patches : ndarray of float64, shape (K, S, 3)
+        Filled with v, g and held that the neuron has by then.
+    spoke : ndarray of bool, shape (K,)
+        Set where more than one output could have seen a difference.
+    """
+    p, q, golden, rows = borrow(p), borrow(q), borrow(golden), borrow(rows)
+    count = len(rows.copy)
+    most = np.int64(0)
+    for j in range(len(p.al)):
+        most = max(most, q.first[j + 1] - q.first[j] + q.in_first[j + 1] - q.in_first[j])
+    x = aligned((most + OWN) * WIDEST)
+    for b in range(len(first) - 1):
+        block = blocks[first[b] : first[b + 1]]
+        quiet = np.zeros(count, dtype=np.uint32)
+        r = 0
+        while r < count:
+            j = rows.neuron[r]
+            together = 1
+            while (
+                (together + 1) * len(block) <= WIDEST
+                and r + together < count
+                and rows.neuron[r + together] == j
+            ):
+                together += 1
+            replay_rows(
+                p, q, golden, rows, r, together, block, dense, own_of[j], x, read_out, quiet,
+                begin_of, patches, spoke,
+            )  # fmt: skip
+            r += together

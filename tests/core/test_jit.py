@@ -54,7 +54,7 @@ def copied(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["vectors.py", "program.py", "kernels.py", "closed_loop.py"])
+@pytest.mark.parametrize("name", ["vectors.py", "program.py", "decisions.py", "golden.py"])
 def test_the_key_follows_every_kernel_file(copied, name):
     """Numba alone would look at a kernel's own file, and not at what it calls elsewhere."""
     assert digest(copied) == jit._SOURCES
