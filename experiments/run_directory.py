@@ -98,6 +98,11 @@ def write_checkpoint(path: Path, state: State) -> None:
     write_atomically(path / CHECKPOINT, dump_state(state))
 
 
+def only_begun(path: Path) -> bool:
+    """Whether a run was stopped before its first checkpoint, so that it begins from the start."""
+    return not any((path / name).exists() for name in (CHECKPOINT, "manifest.json"))
+
+
 def read_checkpoint(path: Path) -> State:
     """Read what `write_checkpoint` wrote."""
     file = path / CHECKPOINT

@@ -362,10 +362,10 @@ def uninterrupted(tmp_path_factory):
     return path
 
 
-def interrupt_run(run, number):
+def interrupt_run(run, number, file="state.npz"):
     """Start the long run in a process of its own and send it a signal at its first checkpoint."""
-    checkpoint = run / "checkpoint" / "state.npz"
-    return interrupt([SCRIPT, "evolve", *LONG, "--out", run, "--json"], number, checkpoint.exists)
+    file = run / "checkpoint" / file
+    return interrupt([SCRIPT, "evolve", *LONG, "--out", run, "--json"], number, file.exists)
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_resumed(capsys, uninterrupted, tmp_path):
@@ -393,6 +393,16 @@ def test_a_killed_run_can_be_resumed(capsys, uninterrupted, tmp_path):
     code, out, _ = interrupt_run(run, signal.SIGKILL)
     assert (code, out) == (-signal.SIGKILL, "")
     assert answer(capsys, "resume", run, "--workers", 1)["generations"] == 40
+    same_runs(run, uninterrupted)
+
+
+def test_a_run_killed_before_its_first_generation_begins_again(capsys, uninterrupted, tmp_path):
+    run = tmp_path / "run"
+    code, out, _ = interrupt_run(run, signal.SIGKILL, "config.toml")
+    assert (code, out) == (-signal.SIGKILL, "")
+    assert not (run / "checkpoint" / "state.npz").exists()
+    assert "go on with: tardigrade resume" in tardigrade(capsys, "show", run)[2]
+    assert answer(capsys, "resume", run)["generations"] == 40
     same_runs(run, uninterrupted)
 
 

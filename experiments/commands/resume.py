@@ -25,14 +25,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> tuple[Any, str, int]:
-    """Go on from the checkpoint; the result is the uninterrupted run's, byte for byte."""
+    """Go on from the checkpoint, or from the start if there was none yet.
+
+    The result is the uninterrupted run's, byte for byte.
+    """
     from dataclasses import replace
     from pathlib import Path
 
     from experiments.config import resolve
     from experiments.evolution import run_evolution
     from experiments.loggers import find_loggers
-    from experiments.run_directory import check_unchanged, read_checkpoint
+    from experiments.run_directory import check_unchanged, only_begun, read_checkpoint, read_seeds
     from fitness.distributed import scheduled
 
     path = Path(options.directory)
@@ -40,9 +43,9 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)
     check_unchanged(path, config)
-    state = read_checkpoint(path)
+    state, seeds = (None, read_seeds(config)) if only_begun(path) else (read_checkpoint(path), [])
     with scheduled(config.evaluator, options.scheduler) as evaluator:
         return run_evolution(
-            replace(config, evaluator=evaluator), path, options.typed, state,
+            replace(config, evaluator=evaluator), path, options.typed, state, seeds,
             loggers=[begin(path) for begin in begin_logging],
         )  # fmt: skip
