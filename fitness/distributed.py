@@ -193,14 +193,30 @@ def connect(address: str, /) -> Any:
     Raises
     ------
     InputError
-        `distributed` is not installed, or nobody answers.
+        `distributed` is not installed, this is no address, or nobody answers.
     """
     distributed = _import()
+    _check_address(address)
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         what = "the address of a Dask scheduler that answers"
         raise InputError(f"{wrong('scheduler', what, address)} ({error})") from None
+
+
+def _check_address(address: str) -> None:
+    """Refuse what can be no address; clients would complain of it in threads of theirs."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    try:
+        scheme, place = parse_address(address)
+        get_backend(scheme)
+        host, port = ("here", 1) if scheme == "inproc" else parse_host_port(place)
+    except (ValueError, TypeError):
+        host, port = "", 0
+    if not host or not 0 < port < 65536:
+        raise wrong("scheduler", "an address such as tcp://10.0.0.1:8786", address)
 
 
 def _import() -> Any:

@@ -388,14 +388,26 @@ def test_without_workers_there_is_nobody_to_ask(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "nonsense", "", "what://127.0.0.1:1", "7"]
+    "address",
+    ["nonsense", "", "what://127.0.0.1:1", "7", "a:b", "::1:8786", "tcp://:1", "tcp://a:99999"],
 )
+def test_what_is_no_address_is_refused_without_asking_anybody(
+    capsys, tmp_path, monkeypatch, address
+):
+    monkeypatch.delattr("distributed.Client")
+    line = refused(capsys, *SMALL, "--out", tmp_path / "run", "--scheduler", address)
+    what = "scheduler: expected an address such as tcp://10.0.0.1:8786, got"
+    assert line == f"tardigrade evolve: error: {what} {address or repr('')}\n"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1"])
 def test_a_scheduler_that_does_not_answer_is_one_line(capsys, tmp_path, monkeypatch, address):
     monkeypatch.setattr(fitness.distributed, "CONNECT_SECONDS", 0.2)
     out = tmp_path / "run"
     line = refused(capsys, *SMALL, "--out", out, "--scheduler", address)
     what = "scheduler: expected the address of a Dask scheduler that answers, got"
-    assert line.startswith(f"tardigrade evolve: error: {what} {address or repr('')}")
+    assert line.startswith(f"tardigrade evolve: error: {what} {address}")
     assert not out.exists()
 
 
@@ -445,7 +457,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(client, tmp_path, capsys):
         assert len(list(csv.DictReader(history))) < 20
 
     before = files_in(run)
-    assert "scheduler: expected the address" in refused(capsys, "resume", run, "--scheduler", "x")
+    assert "scheduler: expected an address" in refused(capsys, "resume", run, "--scheduler", "x")
     assert files_in(run) == before
     assert main(["resume", str(run), "--scheduler", client.scheduler.address]) == 0
     assert main([*words, "--out", str(whole)]) == 0
