@@ -76,14 +76,13 @@ def run_evolution(
     }
     with logged(loggers, config) as log, manifest(path / "manifest.json", **known) as table:
         begun = time.perf_counter()
-        watcher = _Watcher(config, path, log)
-        with interruptible() as should_stop:
+        watcher = _Watcher(config, path, log, state)
+        with watcher.progress, interruptible() as should_stop:
             result = evolve(
                 config.evaluator, config.space, specs, config.settings, seed=config.seed,
                 callback=watcher, should_stop=should_stop, state=state, seeds=seeds,
                 clock=time.perf_counter,
             )  # fmt: skip
-        watcher.progress.close()
         seconds = time.perf_counter() - begun
         final = result.state
         write_checkpoint(path, final)
@@ -124,13 +123,13 @@ def _earlier(path: Path, command: list[str]) -> tuple[dict[str, Any], float]:
 class _Watcher:
     """Called after every generation: progress line, checkpoint and loggers."""
 
-    def __init__(self, config: Config, path: Path, log: Log) -> None:
+    def __init__(self, config: Config, path: Path, log: Log, state: State | None) -> None:
         self.path, self.log = path, log
         self.total = config.settings.generations
         budget = config.settings.evaluations
         if budget is not None:
             self.total = min(self.total, max(0, budget // config.settings.population - 1))
-        self.progress = Progress(self.total + 1)
+        self.progress = Progress(self.total + 1, done=state.generation + 1 if state else 0)
         self.begun = time.perf_counter()
         self.saved = -CHECKPOINT_SECONDS  # so that the first generation is kept at once
         self.pause = CHECKPOINT_SECONDS
@@ -138,15 +137,18 @@ class _Watcher:
 
     def __call__(self, state: State) -> None:
         now = time.perf_counter()
-        if self.before is None:
-            self.before = state.evaluations
-        rate = (state.evaluations - self.before) / max(now - self.begun, 1e-9)
+        rate = ""
+        if self.before is None:  # kernels may have been compiled so far
+            self.before, self.begun = state.evaluations, now
+        else:
+            count = (state.evaluations - self.before) / max(now - self.begun, 1e-9)
+            rate = f"  {count:.0f} evaluations/s"
         last = state.history[-1]
         best = f"best {last['best_score']:.1f}  " if "best_score" in last else ""
         self.progress.update(
             state.generation + 1,
             f"generation {state.generation}/{self.total}  {best}front {last['front_size']}  "
-            f"hypervolume {last['hypervolume']:.4f}  {rate:.0f} evaluations/s",
+            f"hypervolume {last['hypervolume']:.4f}{rate}",
         )
         if now - self.saved > self.pause:
             write_checkpoint(self.path, state)

@@ -16,16 +16,26 @@ class Progress:
         Amount of work; `update` is told how much of it is done.
     stream : TextIO, optional
         stderr if left out. Nothing is written unless it is a terminal.
+    done : int
+        What was done before, and took none of the time since.
     """
 
-    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+    def __init__(self, total: int, stream: TextIO | None = None, *, done: int = 0) -> None:
         self._stream = stream or sys.stderr
         self._active = self._stream.isatty()
         self._total = total
         self._begun = time.monotonic()
         self._shown = 0.0
         self._width = 0
-        self._done = 0
+        self._before = self._done = done
+
+    def __enter__(self) -> Progress:
+        """Say why nothing may happen for a while."""
+        self.update(self._done, "beginning; kernels are compiled on first use, half a minute")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def update(self, done: int, text: str) -> None:
         """Show `text` with percentage and estimated time to go."""
@@ -34,8 +44,10 @@ class Progress:
             return
         self._shown = now
         share = min(1.0, done / self._total) if self._total else 1.0
-        left = (now - self._begun) * (1.0 - share) / share if share > 0 else 0.0
-        line = f"{share:4.0%}  {text}  ETA {duration(left)}"
+        line = f"{share:4.0%}  {text}"
+        if done > self._before:
+            left = (now - self._begun) * max(0, self._total - done) / (done - self._before)
+            line += f"  ETA {duration(left)}"
         self._stream.write("\r" + line.ljust(self._width))
         self._stream.flush()
         self._width = len(line)

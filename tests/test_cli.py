@@ -741,6 +741,16 @@ def test_progress_counts_up(clock):
     assert shares == ["25", "50", "75", "100"]
 
 
+def test_time_left_does_not_count_what_was_done_before(clock):
+    stream = Terminal()
+    with Progress(10, stream, done=5) as progress:
+        clock[0] += 20
+        progress.update(7, "generation 7")
+    begun, shown = stream.getvalue().split("\r")[1:3]
+    assert begun == " 50%  beginning; kernels are compiled on first use, half a minute"
+    assert shown.rstrip() == " 70%  generation 7  ETA 30.0 s"
+
+
 def test_no_work_is_no_trouble(clock):
     stream = Terminal()
     progress = Progress(0, stream)
@@ -762,10 +772,28 @@ def test_evolve_shows_progress_on_a_terminal(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sys, "stderr", terminal)
     assert main(["evolve", *SMALL, "--out", str(tmp_path / "run"), "--json"]) == 0
     shown = terminal.getvalue()
+    assert shown.startswith("\r  0%  beginning; kernels are compiled on first use")
     assert "generation 2/2" in shown
+    assert " 0 evaluations/s" not in shown
     assert "ETA" in shown
     assert "hypervolume" in shown
     assert json.loads(capsys.readouterr().out)["generations"] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["faults", "--model", "gaussian", "--severity", "0", "--draws", "1", "--out", "f"],
+     ["harden", "--model", "dead-synapse", "--draws", "2", "--budget", "1"]],
+)  # fmt: skip
+def test_others_say_that_they_begin(monkeypatch, tmp_path, networks, words):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.chdir(tmp_path)
+    assert main([words[0], str(networks[0]), *words[1:], "--episodes", "1"]) == 0
+    begun, *later = terminal.getvalue().split("\r")[1:]
+    assert begun.startswith("  0%  beginning; kernels are compiled on first use")
+    assert "100%" in "".join(later)
+    assert [text.strip() for text in later[-2:]] == ["", ""]  # wiped
 
 
 def test_a_closed_pipe_is_no_error(networks):

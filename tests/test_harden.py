@@ -451,9 +451,12 @@ def test_samples_of_a_data_set(tmp_path):
         (["--budget", "0"], "budget: expected a whole number from 1"),
         (["--seed", "-1"], "seed: expected a whole number from 0"),
         (["--task", "pong"], "--task: expected one of "),
+        (["--model", "dead-channel", "--model", "stuck-channel"],
+         "model: expected at least one of synapses or neurons: there is no remedy for channels, "
+         "got dead-channel, stuck-channel"),
         (["--model", "dead-channel:x=1"], "model dead-channel: expected parameters (none)"),
     ],
-)
+)  # fmt: skip
 def test_bad_input(words, complaint, tmp_path, capsys):
     save(essential(), tmp_path / "net.json")
     with pytest.raises(SystemExit) as end:

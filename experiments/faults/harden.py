@@ -85,6 +85,9 @@ class Hardening:
             if not isinstance(model, SiteFault):
                 raise wrong(f"model {text}", "one with single faults", "noise everywhere")
             Fault(model, self.severities()[text], FaultSite())
+        if all(model.owner == "channels" for model in self.parsed().values()):
+            expected = "at least one of synapses or neurons: there is no remedy for channels"
+            raise wrong("model", expected, ", ".join(self.models))
 
     def parsed(self) -> dict[str, SiteFault]:
         """Fault models by their texts."""
@@ -141,34 +144,36 @@ def harden(network: Network, task: Task, settings: Hardening, /) -> Hardened:
             return Trials(task, starts, golden, settings.draws, seed, pool)
 
         patient = Patient(network, settings.parsed(), settings.severities())
-        # Data sets keep samples for "validation" that no other purpose meets.
-        ranking, held_out = side("validation ranking"), side("hardening")
-        return _Clinic(patient, ranking, held_out, settings).run()
+        work = {
+            remedy: tried for remedy in REMEDIES if patient.concerned(remedy)
+            and (tried := budgets(patient.sites(remedy), settings.budget))
+        }  # fmt: skip
+        with Progress(sum(map(len, work.values()))) as progress:
+            # Data sets keep samples for "validation" that no other purpose meets.
+            ranking, held_out = side("validation ranking"), side("hardening")
+            return _Clinic(patient, ranking, held_out, settings, work).run(progress)
 
 
 class _Clinic:
     """One network with all its remedies."""
 
     def __init__(
-        self, patient: Patient, ranking: Trials, held_out: Trials, settings: Hardening
-    ) -> None:
+        self, patient: Patient, ranking: Trials, held_out: Trials, settings: Hardening,
+        work: Mapping[str, Sequence[int]],
+    ) -> None:  # fmt: skip
         self.patient, self.settings = patient, settings
         self.ranking, self.held_out = ranking, held_out
-        self.remedies = [
-            r for r in REMEDIES if patient.concerned(r) and budgets(patient.sites(r))
-        ]  # fmt: skip
+        self.budgets = work
         player = ranking.player(patient.network)
         self.audits = {text: ranking.audit(player, m) for text, m in patient.models.items()}
         self.player = held_out.player(patient.network)
         self.before = self._drops(held_out, self.player, patient.untreated())
 
-    def run(self) -> Hardened:
+    def run(self, progress: Progress) -> Hardened:
         nothing = self.patient.untreated()
         label = {"remedy": "none", "order": "", "budget": 0}
         rows = self._rows(label, [(nothing, self.player)], [self.before])
-        work = [(r, k) for r in self.remedies for k in self._budgets(r)]
-        progress = Progress(len(work))
-        for remedy, budget in work:
+        for remedy, budget in ((r, k) for r, some in self.budgets.items() for k in some):
             progress.advance(1, f"{remedy} {budget}")
             label = {"remedy": remedy, "budget": budget}
             first = self._order(remedy)[:budget].tolist()
@@ -177,7 +182,6 @@ class _Clinic:
                 orders = self.patient.random(remedy, self.settings.seed, CONTROLS)
                 others = [chosen[:budget].tolist() for chosen in orders]
                 rows += self._tried({**label, "order": "random"}, others)
-        progress.close()
         network, copies = self._copies()
         return Hardened(rows, {**self._proposal(), "copies": copies}, network)
 
@@ -195,9 +199,6 @@ class _Clinic:
             return rank(self._of("synapses"), len(network.weights))[0]
         cost_of = rank(self._of("neurons"), len(network.neurons))[1][hidden_neurons(network)]
         return np.argsort(-cost_of, kind="stable")
-
-    def _budgets(self, remedy: str) -> list[int]:
-        return budgets(self.patient.sites(remedy), self.settings.budget)
 
     def _proposal(self) -> dict[str, Any]:
         network, found = self.patient.network, {}
@@ -228,8 +229,8 @@ class _Clinic:
         golden = self.ranking.player(self.patient.network)
         before = self._mean(self._drops(self.ranking, golden, self.patient.untreated()))
         tried = []
-        for name in (name for name in SHARES if name in self.remedies):
-            for budget in self._budgets(name):
+        for name in SHARES:
+            for budget in self.budgets.get(name, ()):
                 remedy = self.patient.apply(name, self._order(name)[:budget].tolist())
                 player = self.ranking.player(remedy.network)
                 if same_scores(player.golden, golden.golden).all():

@@ -143,14 +143,13 @@ def _measure(resolved: Resolved, path: Path, command: Sequence[str], self_check:
     outcomes: dict[str, list[Outcome]] = {}
     with manifest(path / MANIFEST, **known) as table:
         total = len(networks) * len(campaign.parts)
-        progress = Progress(total)
-        for name, network in networks.items():
-            outcomes[name] = []
-            for outcome in campaign.run(network, store=store):
-                outcomes[name].append(outcome)
-                label = f"{Path(name).name}  {outcome.model.name}"
-                progress.advance(1, label)
-        progress.close()
+        with Progress(total) as progress:
+            for name, network in networks.items():
+                outcomes[name] = []
+                for outcome in campaign.run(network, store=store):
+                    outcomes[name].append(outcome)
+                    label = f"{Path(name).name}  {outcome.model.name}"
+                    progress.advance(1, label)
         if self_check:
             _check(resolved, outcomes)
         rows = [row for name in networks for row in rows_of(resolved, name, outcomes[name])]
