@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 COMMANDS = {
     "tasks": "list the tasks networks can be evolved for",
@@ -69,33 +69,29 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: done. 1: done, and the answer is no (a verification failed). 2: bad input, said in one
-    line. 130: interrupted.
+    0: done. 1: done, and the answer is no (a verification failed). 2: bad input, or an answer that
+    cannot be written, said in one line. 130: interrupted.
     """
+    who = "tardigrade"
+    try:
+        options = _parse(arguments)
+        if options.command is not None:
+            who += f" {options.command}"
+        text, code = _answer(options, who)
+        _show(text, who)
+        return code
+    except KeyboardInterrupt:  # also of what is imported, which takes a second
+        _end(f"{who}: interrupted", 130)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = build_parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         _complain(getattr(options, "parser", parser), unknown)
     options.typed = list(sys.argv[1:] if arguments is None else arguments)
-    if options.version:
-        from experiments.manifest import tool_version
-
-        print(f"tardigrade {tool_version()}")
-        return 0
-    if options.command is None:
-        parser.print_help()
-        return 0
-    try:
-        result, text, code = _run(options)
-        if options.json:
-            print(json.dumps(result))
-        elif text:
-            print(text)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    options.help = parser.format_help
+    return options
 
 
 def _complain(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
@@ -106,22 +102,37 @@ def _complain(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoRetu
     parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
-def _run(options: argparse.Namespace) -> tuple[Any, str, int]:
+def _answer(options: argparse.Namespace, who: str) -> tuple[str, int]:
+    """Return what is to be printed, and the exit code."""
+    if options.version:
+        from experiments.manifest import tool_version
+
+        return f"tardigrade {tool_version()}", 0
+    if options.command is None:
+        return options.help().rstrip(), 0
     from neuro.errors import InputError
 
     try:
-        result = options.run(options)
+        result, text, *code = options.run(options)
     except InputError as error:
-        print(f"tardigrade {options.command}: error: {error}", file=sys.stderr)
-        return None, "", _exit(2)
-    except KeyboardInterrupt:
-        print(f"tardigrade {options.command}: interrupted", file=sys.stderr)
-        return None, "", _exit(130)
-    return result if len(result) == 3 else (*result, 0)
+        _end(f"{who}: error: {error}", 2)
+    return json.dumps(result) if options.json else text, code[0] if code else 0
 
 
-def _exit(code: int) -> NoReturn:
-    sys.stdout.flush()
+def _show(text: str, who: str) -> None:
+    try:
+        if text:
+            print(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # Or what is left would be written, and fail once more, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # whose reader, such as `head`, has seen enough
+            _end(f"{who}: error: stdout: cannot be written: {error.strerror or error}", 2)
+
+
+def _end(line: str, code: int) -> NoReturn:
+    print(line, file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -375,6 +375,8 @@ EXPORT = [
     ("export good.json --to neuron --out new.py", "--to: expected "),
     ("export good.json --to brian2 --out new.py --decisions 0", "--decisions: expected a whole"),
     ("export good.json --to brian2 --out new.py --seed -1", "--seed: expected a whole number"),
+    ("export good.json --to brian2 --out ./good.json",
+     "--out: expected another file than the network, got ./good.json"),
     ("export good.json --to brian2 --decisions 2 --out no/new.py",
      "no/new.py: cannot be written: No such file or directory"),
     ("export good.json --to brian2 --decisions 2 --out empty",

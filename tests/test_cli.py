@@ -426,6 +426,19 @@ def test_ctrl_c_elsewhere_ends_in_one_line(capsys, monkeypatch):
     assert tardigrade(capsys, "tasks") == (130, "", "tardigrade tasks: interrupted\n")
 
 
+@pytest.mark.parametrize(("words", "who"), [(["--version"], ""), (["tasks"], " tasks")])
+def test_ctrl_c_while_something_is_imported_ends_in_one_line(capsys, monkeypatch, words, who):
+    class Slow:
+        def find_spec(self, name, path=None, target=None):
+            if name in ("experiments.manifest", "neuro.errors"):
+                raise KeyboardInterrupt
+
+    for name in ("experiments.manifest", "neuro.errors"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Slow(), *sys.meta_path])
+    assert tardigrade(capsys, *words) == (130, "", f"tardigrade{who}: interrupted\n")
+
+
 # --- evaluate ---------------------------------------------------------------------------------
 
 EVALUATE_KEYS = {
@@ -804,6 +817,16 @@ def test_a_closed_pipe_is_no_error(networks):
     assert process.stderr.read() == ""
     process.stderr.close()
     assert process.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no full device")
+@pytest.mark.parametrize("words", [["faults", "--list"], ["tasks", "--json"], ["--version"], []])
+def test_output_that_cannot_be_written_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([SCRIPT, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    who = " ".join(["tardigrade", *words[:1]]) if words[:1] != ["--version"] else "tardigrade"
+    line = f"{who}: error: stdout: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, line)
 
 
 def test_the_installed_command_works(networks):

@@ -33,6 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> tuple[Any, str, int]:
     """Write the file and, if asked, verify it."""
+    import os
+
     from experiments.load import load_for_task
     from fitness import episode_seeds, record_episode
     from neuro.errors import wrong
@@ -45,6 +47,8 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     whole(options.seed, "--seed", 0, 2**64 - 1)
     whole(options.decisions, "--decisions", 1, 10_000_000)
     network, task = load_for_task(options.network, options.task)
+    if os.path.exists(options.out) and os.path.samefile(options.network, options.out):
+        raise wrong("--out", "another file than the network", options.out)
     seed = episode_seeds(options.seed, "held-out", 1)[0]
     episode = record_episode(network, task, seed, decisions=options.decisions)
     write_atomically(options.out, brian2_script(network, episode.ext))
