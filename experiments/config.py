@@ -321,6 +321,10 @@ def _build(tables: Tables) -> Config:
     objectives = tuple(lookup(OBJECTIVES, n, f"objectives.names[{i}]") for i, n in enumerate(names))
     faults = tables["resilience"]
     struck = _faults(faults)
+    never = "inputs" if encoder.graded else "input-synapses"
+    if any(fault.site.kind == never for fault in struck):
+        what = f"one that networks with encoder {encoder.name} have"
+        raise wrong("resilience.site", what, never)
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
     whole(faults["episodes"], "resilience.episodes", 1, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))

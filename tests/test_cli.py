@@ -617,11 +617,6 @@ def test_faults_of_severity_zero_are_masked(campaign):
     assert {float(row["drop"]) for row in rows} == {0.0}
 
 
-def test_sites_without_synapses_are_masked(campaign):
-    rows, _ = campaign("site", "--site", "input-synapses", "--model", "gaussian")
-    assert {(row["site"], row["outcome"]) for row in rows} == {("input-synapses", "masked")}
-
-
 # --- export -----------------------------------------------------------------------------------
 
 

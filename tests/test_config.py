@@ -436,6 +436,8 @@ MISTAKES = [
     ('resilience.model=["bit-flip:bits=1"]', "resilience.model bit-flip: bits: expected a whole"),
     ("resilience.site=nowhere", "resilience.site: expected one of all, synapses, input-synapses"),
     ("resilience.site=neurons", "resilience.site of gaussian: expected one that synapses have"),
+    ("resilience.site=input-synapses",
+     "resilience.site: expected one that networks with encoder flip-flop have, got input-synapses"),
     ("resilience.site=[1]", "resilience.site: expected one of all, synapses, input-synapses"),
     ("resilience.group=crowd", "resilience.site group: expected one of site, row, column"),
     ("resilience.time=never", "resilience.time: expected one of permanent, upset, window"),
@@ -478,6 +480,14 @@ def line_of(make):
 def test_mistakes(assignment, begins):
     line = line_of(lambda: set_(assignment))
     assert line.startswith(begins), line
+
+
+def test_graded_encoders_have_no_inputs():
+    inputs = ("resilience.model=dead-neuron", "resilience.site=inputs")
+    set_(*inputs)
+    line = line_of(lambda: set_("encoder.name=current", *inputs))
+    what = "one that networks with encoder current have"
+    assert line == f"resilience.site: expected {what}, got inputs"
 
 
 def test_a_severity_beyond_what_the_model_allows():

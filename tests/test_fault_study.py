@@ -313,7 +313,7 @@ def test_every_column_and_key_is_documented(capsys, place):
 @pytest.mark.parametrize("site", ["all", "synapses", "input-synapses", "neurons", "channels"])
 def test_all_models_are_those_that_have_such_sites(place, single, site):
     for name in ("net.json", "spiking.json"):
-        if (name, site, single) == ("spiking.json", "input-synapses", True):
+        if (name, site) == ("spiking.json", "input-synapses"):
             continue  # there are none
         found = list(Plan((name,), ("all",), site=site, single=single).resolve().models)
         owner = {"input-synapses": "synapses"}.get(site, site)
@@ -323,6 +323,41 @@ def test_all_models_are_those_that_have_such_sites(place, single, site):
         assert ("gaussian" in found) == (not single and owner in ("all", "synapses"))
     if site == "all" and not single:
         assert found == list(MODELS)
+
+
+NOWHERE = [
+    # (network, site, model that was named, model that the line names)
+    ("spiking.json", "input-synapses", None, "gaussian"),
+    ("spiking.json", "input-synapses", "gaussian", "gaussian"),
+    ("spiking.json", "hidden", "dead-neuron", "dead-neuron"),
+    ("net.json", "inputs", "dead-neuron", "dead-neuron"),
+    ("plain.json", "all", "delay-shift", "delay-shift"),
+]
+
+
+@pytest.mark.parametrize(("network", "site", "model", "named"), NOWHERE)
+def test_a_campaign_that_strikes_nothing_is_refused(capsys, place, network, site, model, named):
+    rows = [(c, 1, w) for c, w in enumerate(LEAN)]
+    save(Network.build(2, input_synapses=rows, outputs=[0, 1], task=TASK.name, readout=
+                       WinnerTakesAll(), encoder=Current(scale=TASK.scale)), "plain.json")  # fmt: skip
+    words = ["--model", model] if model else []
+    line = line_of(capsys, network, "--site", site, *words, "--out", "new")
+    assert line == f"{network}: model {named}: expected sites that can have it, got none"
+    assert not Path("new").exists()
+
+
+def test_a_network_that_cannot_be_struck_among_others_is_told(capsys, place):
+    words = ["--site", "hidden", "--model", "dead-neuron", "--severity", 1, *FEW, "--out", "out"]
+    code, out, err = tardigrade(capsys, "faults", "net.json", "spiking.json", *words)
+    line = "spiking.json: model dead-neuron: no sites that can have it, so all draws are masked\n"
+    assert (code, err) == (0, line)
+    shares = {r["network"]: r["masked"] for r in rows_of(Path("out/summary.csv"))}
+    assert shares["spiking.json"] == "1.0"
+    # Models that nobody named are those that any network has sites for.
+    assert (
+        "dead-neuron"
+        in Plan(("net.json", "spiking.json"), ("all",), site="hidden").resolve().models
+    )
 
 
 def test_all_models_can_be_played(capsys, place):

@@ -97,6 +97,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> tuple[Any, ...]:
     """Run the campaign, or list what there is."""
     import os
+    import sys
     from dataclasses import replace
 
     from experiments.faults.plan import Plan, read_plan
@@ -132,6 +133,9 @@ def run(options: Namespace) -> tuple[Any, ...]:
         resolved = replace(plan, workers=workers).resolve()
     except InputError as error:
         raise InputError(f"{file}: {error}" if file else str(error)) from None
+    for text, names in resolved.lacking().items():
+        which = f"{', '.join(names)}: model {text}"
+        print(f"{which}: no sites that can have it, so all draws are masked", file=sys.stderr)
     return run_study(resolved, options.out, options.typed, self_check=options.self_check)
 
 

@@ -25,6 +25,7 @@ from neuro.faults import (
     parse_model,
     parse_time,
     single_faults,
+    struck_sites,
 )
 from neuro.files import read_text
 from neuro.network_file import to_json
@@ -101,12 +102,10 @@ class Plan:
             time=time, confidence=self.confidence, most=self.most, precision=self.precision,
             accelerate=self.accelerate, workers=self.workers,
         )  # fmt: skip
-        if self.single:
-            for name, network in found.items():
-                for text, model in zip(texts, models, strict=True):
-                    if not len(single_faults(network, model, site)):
-                        raise wrong(f"{name}: model {text}", "sites that can have it", "none")
         resolved = Resolved(self, campaign, texts, found)
+        for text, lacking in resolved.lacking().items():
+            if self.single or len(lacking) == len(found):
+                raise wrong(f"{lacking[0]}: model {text}", "sites that can have it", "none")
         known = resolved.hashes()
         for name, digest in self.hashes.items():
             if known.get(name) != digest:
@@ -124,12 +123,11 @@ class Plan:
             cls = MODELS[name]
             there = site.fits(cls.owner)
             there = there and (cls.within == "all" or site.kind in ("all", cls.within))
-            if there and self.single:
-                there = issubclass(cls, SiteFault) and all(
-                    len(single_faults(network, cls(), site)) for network in networks.values()
-                )
+            there = there and (issubclass(cls, SiteFault) or not self.single)
             if there:
-                fits.append(name)
+                able = [_strikes(n, cls(), site, self.single) for n in networks.values()]
+                if all(able) if self.single else any(able):
+                    fits.append(name)
         return tuple(fits) or usual
 
     def _severities(self, models: Sequence[FaultModel]) -> Sequence[Sequence[float]]:
@@ -170,6 +168,16 @@ class Resolved:
             name: hashlib.sha256(to_json(network).encode()).hexdigest()
             for name, network in self.networks.items()
         }
+
+    def lacking(self) -> dict[str, list[str]]:
+        """Networks without a site that could be struck, by model; only those there are."""
+        site, found = self.campaign.site, {}
+        for text, (model, _) in zip(self.models, self.campaign.models, strict=True):
+            without = [name for name, network in self.networks.items()
+                       if not _strikes(network, model, site, self.plan.single)]  # fmt: skip
+            if without:
+                found[text] = without
+        return found
 
     def to_table(self) -> dict[str, Any]:
         """List everything that the results depend on, as plain values."""
@@ -264,6 +272,13 @@ def _numbers(given: Any, where: str) -> tuple[float, ...]:
     if not isinstance(given, list) or not given:
         raise wrong(where, "a list of numbers", given)
     return tuple(real(value, where, 0.0, math.inf) for value in given)
+
+
+def _strikes(network: Network, model: FaultModel, site: FaultSite, single: bool) -> bool:
+    """Whether a network has a site that can be struck."""
+    if single:  # which not all sites can be
+        return len(single_faults(network, model, site)) > 0
+    return bool(struck_sites(network, model, site).any())
 
 
 def _load_all(files: Sequence[str], task: str | None) -> tuple[dict[str, Network], Task]:

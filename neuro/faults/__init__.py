@@ -14,6 +14,7 @@ from neuro.faults.injection import (
     single_faults,
     strike,
     strike_each,
+    struck_sites,
 )
 from neuro.faults.models import MODELS, parse_model
 from neuro.faults.neurons import DeadNeuron, SaturatedNeuron
@@ -27,4 +28,5 @@ __all__ = [
     "Draws", "Fault", "FaultModel", "FaultRound", "FaultSite", "FaultTime", "Gaussian",
     "SaturatedNeuron", "SiteFault", "Struck", "Values", "fault_keys", "inject", "parse_fault",
     "parse_model", "parse_time", "single_faults", "site_names", "strike", "strike_each",
+    "struck_sites",
 ]  # fmt: skip

@@ -56,9 +56,7 @@ class Fault:
         if self.time is None:
             settle(self, time=self.model.time)
         site, model = self.site, self.model
-        if not site.fits(model.owner):
-            where = site.kind if site.group == "site" else f"{site.kind} by {site.group}"
-            raise wrong(f"site of {model.name}", f"one that {model.owner} have", where)
+        site.check(model.owner, f"site of {model.name}")
         if model.within != "all" and site.kind not in ("all", model.within):
             raise wrong(f"site of {model.name}", f"all or {model.within}", site.kind)
 
@@ -190,9 +188,23 @@ def single_faults(network: Network, model: FaultModel, site: FaultSite, /) -> ND
     model = _countable(model)
     if site.group != "site":
         raise wrong("site group", "site, for faults one by one", site.group)
-    where = site.mask(network, model.owner) & FaultSite(model.within).mask(network, model.owner)
     ways = model.ways()
-    return (np.flatnonzero(where)[:, None] * ways + np.arange(ways)).ravel()
+    where = np.flatnonzero(struck_sites(network, model, site))
+    return (where[:, None] * ways + np.arange(ways)).ravel()
+
+
+def struck_sites(network: Network, model: FaultModel, site: FaultSite, /) -> NDArray[np.bool_]:
+    """Which sites of a network, of those that the model's owner has, can be struck.
+
+    Examples
+    --------
+    >>> from neuro import Network
+    >>> from neuro.faults import DeadNeuron, FaultSite
+    >>> network = Network.build(3, [(0, 1, 0.7, 1)], inputs=[0], outputs=[1])
+    >>> struck_sites(network, DeadNeuron(), FaultSite("hidden"))
+    array([False, False,  True])
+    """
+    return site.mask(network, model.owner) & FaultSite(model.within).mask(network, model.owner)
 
 
 def fault_keys(network: Network, fault: Fault, numbers: NDArray[np.int64], /) -> NDArray[np.uint64]:

@@ -14,6 +14,11 @@ from neuro.network import Network
 from neuro.specs import settle, whole
 
 KINDS = ("all", "synapses", "input-synapses", "neurons", "hidden", "inputs", "outputs", "channels")
+KINDS_OF = {
+    "synapses": ("all", "synapses", "input-synapses"),
+    "neurons": ("all", "neurons", "hidden", "inputs", "outputs"),
+    "channels": ("all", "channels"),
+}
 GROUPS = ("site", "row", "column", "cluster", "network")
 
 
@@ -59,21 +64,19 @@ class FaultSite:
 
     def fits(self, owner: str) -> bool:
         """Whether a model that acts on `owner` (synapses, neurons, channels) has such sites."""
-        kinds = {
-            "synapses": ("synapses", "input-synapses"),
-            "neurons": ("neurons", "hidden", "inputs", "outputs"),
-            "channels": ("channels",),
-        }[owner]
-        groups = ("row", "column") if owner == "synapses" else ()
-        return self.kind in ("all", *kinds) and self.group in (
-            "site", "cluster", "network", *groups
-        )  # fmt: skip
+        groups = GROUPS if owner == "synapses" else ("site", "cluster", "network")
+        return self.kind in KINDS_OF[owner] and self.group in groups
+
+    def check(self, owner: str, where: str = "site") -> None:
+        """Refuse, by a name for the place, a model's `owner` that has no such sites."""
+        if not self.fits(owner):
+            kinds = f" ({', '.join(KINDS_OF[owner])})" if self.kind not in KINDS_OF[owner] else ""
+            shown = self.kind if self.group == "site" else f"{self.kind} by {self.group}"
+            raise wrong(where, f"one that {owner} have{kinds}", shown)
 
     def mask(self, network: Network, owner: str = "synapses") -> NDArray[np.bool_]:
         """Which sites it covers: a column for each synapse (input synapses last), neuron, ..."""
-        if not self.fits(owner):
-            where = self.kind if self.group == "site" else f"{self.kind} by {self.group}"
-            raise wrong("site", f"one that {owner} have", where)
+        self.check(owner)
         count = len(site_keys(network, owner))
         e = len(network.synapses)
         if self.kind == "synapses":
