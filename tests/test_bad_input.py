@@ -315,7 +315,8 @@ FAULTS = [
      "severity of dead-synapse: expected a number from 0 to 1, got 2"),
     ("faults good.json --out new --site nowhere", "site: expected one of all, synapses, input-"),
     ("faults good.json --out new --site neurons --model gaussian",
-     "site of gaussian: expected one that synapses have (all, synapses, input-synapses), got neurons"),
+     "site of gaussian: expected one that synapses have (all, synapses, input-synapses), "
+     "got neurons"),
     ("faults good.json --out new --site channels", "site of gaussian: expected one that synapses"),
     ("faults good.json --out new --group crowd", "site group: expected one of site, row, column"),
     ("faults good.json --out new --group row --model dead-neuron",

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import tomllib
@@ -231,11 +232,27 @@ def test_networks_together(capsys, place):
     assert float(together["mean"]) == pytest.approx(scores.mean())
     assert float(together["golden"]) == np.mean([o.golden.mean() for o in outcomes])
     interval = hierarchical_bootstrap(scores, seed=3)
-    assert (float(together["mean_low"]), float(together["mean_high"])) == interval
+    lows, highs = ([float(line[c]) for line in alone] for c in ("mean_low", "mean_high"))
+    assert float(together["mean_low"]) == min(interval.low, np.mean(lows))
+    assert float(together["mean_high"]) == max(interval.high, np.mean(highs))
     assert interval.low < scores.mean() < interval.high
     assert {together[c] for c in ("min", "q50", "cvar10", "masked", "critical_0.1")} == {""}
     assert text.splitlines()[3].split()[:2] == ["(all)", "gaussian"]
     assert text.splitlines()[3].split()[-3:] == ["-", "-", "-"]
+
+
+def test_networks_together_are_no_surer_than_each_of_them(capsys, place):
+    """With draws that are all masked, too: a fatal one may have been missed."""
+    words = ["--model", "gaussian", "--severity", "0,0.3", *FEW, "--out", "out"]
+    shutil.copy("net.json", "equal.json")
+    answer(capsys, "faults", "net.json", "equal.json", *words)
+    *alone, masked, struck = rows_of(place / "out" / "summary.csv")
+    for line, own in ((masked, alone[::2]), (struck, alone[1::2])):
+        assert {line["severity"]} == {other["severity"] for other in own}
+        assert float(line["mean_low"]) <= np.mean([float(other["mean_low"]) for other in own])
+        assert float(line["mean_high"]) >= np.mean([float(other["mean_high"]) for other in own])
+    assert [line["masked"] for line in alone[::2]] == ["1.0", "1.0"]
+    assert float(masked["mean_low"]) < 450 < 500.0 == float(masked["mean"])
 
 
 def test_networks_of_different_sizes_together(capsys, place):
@@ -338,8 +355,11 @@ NOWHERE = [
 @pytest.mark.parametrize(("network", "site", "model", "named"), NOWHERE)
 def test_a_campaign_that_strikes_nothing_is_refused(capsys, place, network, site, model, named):
     rows = [(c, 1, w) for c, w in enumerate(LEAN)]
-    save(Network.build(2, input_synapses=rows, outputs=[0, 1], task=TASK.name, readout=
-                       WinnerTakesAll(), encoder=Current(scale=TASK.scale)), "plain.json")  # fmt: skip
+    plain = Network.build(
+        2, input_synapses=rows, outputs=[0, 1], task=TASK.name, readout=WinnerTakesAll(),
+        encoder=Current(scale=TASK.scale),
+    )  # fmt: skip
+    save(plain, "plain.json")
     words = ["--model", model] if model else []
     line = line_of(capsys, network, "--site", site, *words, "--out", "new")
     assert line == f"{network}: model {named}: expected sites that can have it, got none"
@@ -348,7 +368,7 @@ def test_a_campaign_that_strikes_nothing_is_refused(capsys, place, network, site
 
 def test_a_network_that_cannot_be_struck_among_others_is_told(capsys, place):
     words = ["--site", "hidden", "--model", "dead-neuron", "--severity", 1, *FEW, "--out", "out"]
-    code, out, err = tardigrade(capsys, "faults", "net.json", "spiking.json", *words)
+    code, _, err = tardigrade(capsys, "faults", "net.json", "spiking.json", *words)
     line = "spiking.json: model dead-neuron: no sites that can have it, so all draws are masked\n"
     assert (code, err) == (0, line)
     shares = {r["network"]: r["masked"] for r in rows_of(Path("out/summary.csv"))}

@@ -65,16 +65,22 @@ def summary_of(resolved: Resolved, found: All) -> list[Row]:
             numbers = summarise(outcome, campaign.task, seed=campaign.seed)
             table.append({**_head(resolved, name, text, outcome), **numbers})
     if len(found) > 1:
-        table += _together(resolved, found, list(table[0]))
+        table += _together(resolved, found, table)
     return table
 
 
-def _together(resolved: Resolved, found: All, columns: list[str]) -> list[Row]:
-    """Means over all networks, whose intervals also cover other networks and other starts."""
-    campaign = resolved.campaign
+def _together(resolved: Resolved, found: All, table: Sequence[Row]) -> list[Row]:
+    """Means over all networks, whose intervals also cover other networks and other starts.
+
+    A bootstrap knows nothing of faults that nobody met, which the networks' own intervals allow
+    for. So it reaches at least to the means of their limits: draws are shared, and what is missed
+    in one network may be missed in all of them.
+    """
+    campaign, texts = resolved.campaign, _texts(resolved)
     rows = []
     levels: tuple[str, ...]
-    for place, text in enumerate(_texts(resolved)):
+    for place, text in enumerate(texts):
+        own = table[place :: len(texts)]
         mine = [outcomes[place] for outcomes in found.values()]
         if campaign.single:  # of other synapses in each network
             tried, levels = [o.scores for o in mine], ("networks", "episodes")
@@ -84,14 +90,16 @@ def _together(resolved: Resolved, found: All, columns: list[str]) -> list[Row]:
             tried, levels = [o.scores[:count] for o in mine], LEVELS
             scores = np.array(tried)
         interval = hierarchical_bootstrap(_grouped(scores), levels=levels, seed=campaign.seed)
+        low = min(interval.low, float(np.mean([row["mean_low"] for row in own])))
+        high = max(interval.high, float(np.mean([row["mean_high"] for row in own])))
         head = _head(resolved, "(all)", text, mine[0])
         numbers = {
             "draws": sum(map(len, tried)),
             "population": sum(o.population or 0 for o in mine) or "",
             "golden": float(np.mean([o.golden.mean() for o in mine])),
-            "mean": float(scores.mean()), "mean_low": interval.low, "mean_high": interval.high,
+            "mean": float(scores.mean()), "mean_low": low, "mean_high": high,
         }  # fmt: skip
-        rows.append({**dict.fromkeys(columns, ""), **head, **numbers})
+        rows.append({**dict.fromkeys(table[0], ""), **head, **numbers})
     return rows
 
 
