@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
-        command.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        command.add_argument("--json", action="store_true", help="print one JSON value on stdout")
         command.set_defaults(run=module.run, parser=command)
     return parser
 
