@@ -11,6 +11,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from experiments.defaults import defaults_of
 from fitness import OBJECTIVES, Evaluator, Objective, Task, find_task
 from fitness.objectives import parse_aggregate
 from fitness.tasks.classification import Classification
-from neuro import ENCODERS, READOUTS
+from neuro import ENCODERS, READOUTS, Readout
 from neuro.errors import InputError, wrong
 from neuro.faults import MODELS, Fault, FaultSite, parse_fault, parse_time
+from neuro.faults.models import LISTED
 from neuro.files import read_text
 from neuro.specs import flag, from_table, lookup, real, to_table, whole
 
@@ -166,8 +168,16 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
     else:
         name = source
     try:
-        name = dict(overrides).get("run.task", name)
-        task = find_task(name, "run.task" if where or "run.task" in dict(overrides) else "task")
+        given_task = dict(overrides).get("run.task", name)
+        if not where and given_task != name:
+            raise wrong("run.task", f"{name}, the task that is named first", given_task)
+        try:
+            task = find_task(given_task, "run.task" if where else "task")
+        except InputError as error:
+            if not where and (Path(source) / "config.toml").is_file():
+                hint = f"did you mean {source}/config.toml, or tardigrade resume {source}?"
+                raise InputError(f"task: expected a name, got a directory; {hint}") from None
+            raise error
         tables = default_tables(task)
         # Which part first: naming another one drops the parameters of the one before.
         selectors = {f"{section}.{key}" for section, (key, _) in _PARTS.items()}
@@ -178,7 +188,7 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
         # The same for what was typed, in whatever order.
         for path, value in sorted(overrides, key=lambda item: item[0] not in selectors):
             if "." not in path:
-                raise wrong("--set", "section.key=value", path)
+                raise wrong("--set", "section.key=value", f"{path}={value}")
             if path == "run.seed_networks" and where:
                 value = _from_here(value)
             _merge(tables, _nested(path, value))
@@ -240,9 +250,7 @@ def _merge(tables: Tables, given: Mapping[str, Any]) -> None:
         for key, value in values.items():
             allowed = [*target, *_OPTIONAL.get(section, ())]
             if section not in _PARTS and key not in allowed:
-                raise _unknown(
-                    f"key in {section}", f"{section}.{key}", [f"{section}.{a}" for a in allowed]
-                )
+                raise _unknown(f"key in {section}", key, allowed, f"{section}.")
             if (section, key) == ("evolution", "hardware"):
                 target[key] = _hardware(target[key], value)
             elif isinstance(target.get(key), dict):
@@ -264,10 +272,10 @@ def _hardware(before: Any, given: Any) -> Any:
     return copy.deepcopy(dict(given if "name" in given else {**before, **given}))
 
 
-def _unknown(what: str, name: str, known: Any) -> InputError:
+def _unknown(what: str, name: str, known: Any, prefix: str = "") -> InputError:
     close = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(known)}"
-    return InputError(f"unknown {what}: {name}{hint}")
+    hint = f"did you mean {prefix}{close[0]}?" if close else f"expected one of {', '.join(known)}"
+    return InputError(f"unknown {what}: {prefix}{name}; {hint}")
 
 
 def _build(tables: Tables) -> Config:
@@ -279,9 +287,15 @@ def _build(tables: Tables) -> Config:
         raise wrong("encoder.scale", f"{len(task.observations)} numbers for {task.name}",
                     encoder.observations)  # fmt: skip
     found = lookup(READOUTS, tables["readout"]["name"], "readout.name")
-    wiring = {**found.for_actions(task.actions), **tables["readout"]}
-    readout = from_table(READOUTS, wiring, "readout")
-    outputs = readout.outputs(task.actions)
+    try:
+        wiring = {**found.for_actions(task.actions), **tables["readout"]}
+        readout = from_table(READOUTS, wiring, "readout")
+        outputs = readout.outputs(task.actions)
+    except InputError as error:
+        fitting = _fitting_readouts(task)
+        if not fitting or found.name in fitting:
+            raise
+        raise InputError(f"{error}; try readout.name={' or '.join(fitting)}") from None
     # With the defaults that were used, so that the file says everything.
     tables["encoder"], tables["readout"] = to_table(encoder), to_table(readout)
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
@@ -307,7 +321,13 @@ def _build(tables: Tables) -> Config:
     evolution = {**tables["evolution"], "refine": refine}
     profile = find_profile(evolution.pop("hardware"), "evolution.hardware")
     tables["evolution"]["hardware"] = describe_profile(profile)
-    space = _section("evolution", lambda: replace(space, hardware=profile))
+    try:
+        space = _section("evolution", lambda: replace(space, hardware=profile))
+    except InputError as error:
+        usual = [n for n, r in _fitting_readouts(task).items() if not r.neurons(outputs)]
+        if not usual or readout.name in usual:
+            raise
+        raise InputError(f"{error}; try readout.name={' or '.join(usual)}") from None
     settings = _section("evolution", lambda: Settings(**evolution))
     given = run.get("seed_networks", [])
     if not isinstance(given, list) or not all(isinstance(file, str) for file in given):
@@ -326,6 +346,8 @@ def _build(tables: Tables) -> Config:
         what = f"one that networks with encoder {encoder.name} have"
         raise wrong("resilience.site", what, never)
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
+    if faults["draws"] == 0 and "resilience" in names:
+        raise wrong("resilience.draws", "at least 1, as resilience is an objective", 0)
     whole(faults["episodes"], "resilience.episodes", 1, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
     for section in ("validation", "report"):
@@ -339,6 +361,17 @@ def _build(tables: Tables) -> Config:
         objectives=objectives, workers=workers,
     ))  # fmt: skip
     return Config(tables, task, space, settings, evaluator, objectives)
+
+
+def _fitting_readouts(task: Task) -> dict[str, Readout]:
+    """Readouts that a task's actions can be read with, as they are by default."""
+    fitting = {}
+    for name, cls in READOUTS.items():
+        with suppress(InputError, TypeError):  # TypeError: a parameter that has no default
+            readout = cls(**cls.for_actions(task.actions))
+            readout.outputs(task.actions)
+            fitting[name] = readout
+    return fitting
 
 
 def _with_jitter(task: Task, jitter: Any) -> Task:
@@ -361,6 +394,8 @@ def _faults(table: dict[str, Any]) -> tuple[Fault, ...]:
     if time is not None:
         time = _section("resilience", lambda: parse_time(str(time)))
     models = table["model"]
+    if isinstance(models, str) and set(models) & set(":@"):
+        models = [models]
     if isinstance(models, list):
         if not models or not all(isinstance(text, str) for text in models):
             raise wrong("resilience.model", "a fault model, or a list of them", models)
@@ -372,7 +407,7 @@ def _faults(table: dict[str, Any]) -> tuple[Fault, ...]:
             _section("resilience", lambda text=text: parse_fault(text, site, time))
             for text in models
         )
-    table.setdefault("severity", lookup(MODELS, models, "resilience.model").typical)
+    table.setdefault("severity", lookup(MODELS, models, "resilience.model", LISTED).typical)
     model = from_table(MODELS, {**parameters, "name": models}, "resilience")
     if "name" in parameters:
         unknown = f"resilience.name: unknown parameter of {models}"

@@ -50,19 +50,20 @@ def from_table(registry: Mapping[str, type[T]], table: Any, where: str) -> T:
         raise InputError(f"{where}.{error}") from None
 
 
-def lookup(registry: Mapping[str, T], name: Any, where: str) -> T:
-    """Find a name in a registry; the error lists what there is."""
+def lookup(registry: Mapping[str, T], name: Any, where: str, listed: str = "") -> T:
+    """Find a name in a registry; the error lists what there is, or says where it is `listed`."""
     if not isinstance(name, str) or name not in registry:
-        raise unknown(where, registry, name)
+        raise unknown(where, registry, name, listed)
     return registry[name]
 
 
-def unknown(where: str, known: Iterable[str], name: Any) -> InputError:
+def unknown(where: str, known: Iterable[str], name: Any, listed: str = "") -> InputError:
     """Make the complaint that a name is none of those known; it suggests the nearest."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
     hint = f"; did you mean {close[0]}?" if close else ""
-    return InputError(f"{wrong(where, 'one of ' + ', '.join(names), name)}{hint}")
+    what = f"one of the {len(names)} of {listed}" if listed else f"one of {', '.join(names)}"
+    return InputError(f"{wrong(where, what, name)}{hint}")
 
 
 def settle(part: Any, **values: Any) -> None:

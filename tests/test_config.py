@@ -251,7 +251,9 @@ def test_readouts_fit_or_are_refused(name, readout):
     if isinstance(task.actions, Box) != continuous:
         line = line_of(lambda: resolve(name, overrides))
         assert line.startswith(f"readout {readout}: expected ")
-        assert line.endswith(f": {describe_actions(task.actions)}")
+        assert f": {describe_actions(task.actions)}; try readout.name=" in line
+        for other in line.rpartition("=")[2].split(" or "):
+            resolve(name, [("readout.name", other), PLAIN])
         assert ("got choices" if continuous else "got continuous values") in line
         return
     config = resolve(name, overrides)
@@ -324,7 +326,7 @@ MISTAKES = [
     ("runn.seed=1", "unknown section: runn; did you mean run?"),
     ("zzz.seed=1", "unknown section: zzz; expected one of run, encoder,"),
     ("run.sed=1", "unknown key in run: run.sed; did you mean run.seed?"),
-    ("run.qqqq=1", "unknown key in run: run.qqqq; expected one of run.task,"),
+    ("run.qqqq=1", "unknown key in run: run.qqqq; expected one of task, seed,"),
     ("evolution.populaton=8", "unknown key in evolution: evolution.populaton; did you mean "
                               "evolution.population?"),
     ("space.delay_limits=8", "unknown key in space: space.delay_limits; did you mean "
@@ -332,8 +334,11 @@ MISTAKES = [
     ("evolution.rates.add_synapses=1", "unknown key in evolution.rates: add_synapses; did you "
                                        "mean add_synapse?"),
     ("space.encoder=1", "unknown key in space: space.encoder"),
-    ("run.task=cart-pole", "run.task: expected one of cartpole"),
-    ("run.task=5", "run.task: expected one of cartpole"),
+    ("space.foo=1", "unknown key in space: space.foo; expected one of dt, weight_limit, "),
+    ("evolution.foo=1", "unknown key in evolution: evolution.foo; expected one of population, "),
+    ("run.task=pendulum",
+     "run.task: expected cartpole, the task that is named first, got pendulum"),
+    ("run.task=5", "run.task: expected cartpole, the task that is named first, got 5"),
     ("run.seed=-1", "run.seed: expected a whole number from 0 to 18446744073709551615, got -1"),
     ("run.seed=18446744073709551616", "run.seed: expected a whole number from 0 to"),
     ("run.seed=1.5", "run.seed: expected a whole number"),
@@ -425,11 +430,12 @@ MISTAKES = [
     ("objectives.feasible=nan", "objectives.feasible: expected a number from"),
     ("objectives.jitter=-1", "objectives.jitter: expected a number from 0 to 1e+09, got -1"),
     ("objectives.jitter=0.5", "objectives.jitter: expected 0, as cartpole is not classification"),
-    ("resilience.model=rust", "resilience.model: expected one of gaussian, gaussian-independent"),
+    ("resilience.model=rust",
+     "resilience.model: expected one of the 43 of tardigrade faults --list"),
     ("resilience.model=[]", "resilience.model: expected a fault model, or a list of them, got []"),
-    ("resilience.model=3", "resilience.model: expected one of gaussian, "),
+    ("resilience.model=3", "resilience.model: expected one of the 43 of tardigrade"),
     ('resilience.model=["gaussian", 3]', "resilience.model: expected a fault model, or a list of"),
-    ('resilience.model=["rust@0.1"]', "resilience.model: expected one of gaussian, "),
+    ('resilience.model=["rust@0.1"]', "resilience.model: expected one of the 43 of tardigrade"),
     ('resilience.model=["gaussian@x"]', "resilience.severity of gaussian: expected a number, got"),
     ('resilience.model=["gaussian@nan"]', "resilience.severity of gaussian: expected a number fr"),
     ('resilience.model=["gaussian@-1"]', "resilience.severity of gaussian: expected a number fr"),
@@ -449,6 +455,9 @@ MISTAKES = [
     ("resilience.severity=nan", "resilience.severity"),
     ("resilience.severity=high", "resilience.severity"),
     ("resilience.severity=[0.1]", "resilience.severity"),
+    ("resilience.model=bit-flip:bits=1", "resilience.model bit-flip: bits: expected a whole"),
+    ("resilience.model=gaussian@x", "resilience.severity of gaussian: expected a number, got x"),
+    ("resilience.draws=0", "resilience.draws: expected at least 1, as resilience is an objective"),
     ("resilience.draws=-1", "resilience.draws: expected a whole number from 0"),
     ("resilience.draws=many", "resilience.draws: expected a whole number from 0"),
     ("resilience.episodes=0", "resilience.episodes: expected a whole number from 1"),
@@ -457,7 +466,7 @@ MISTAKES = [
     ("report.episodes=0", "report.episodes: expected a whole number from 1"),
     ("report.episodes=1e3", "report.episodes: expected a whole number from 1"),
     ("report.draws=-1", "report.draws: expected a whole number from 0"),
-    ("run=3", "--set: expected section.key=value, got run"),
+    ("run=3", "--set: expected section.key=value, got run=3"),
     ("seed", "--set: expected section.key=value, got seed"),
     ("=3", "--set: expected section.key=value, got =3"),
     ("run.seed", "--set: expected section.key=value, got run.seed"),
@@ -480,6 +489,22 @@ def line_of(make):
 def test_mistakes(assignment, begins):
     line = line_of(lambda: set_(assignment))
     assert line.startswith(begins), line
+
+
+def test_a_chip_that_cannot_hold_the_readout_has_another_one():
+    chip = ("evolution.hardware", "risp-15")
+    line = line_of(lambda: resolve("pendulum", [chip]))
+    assert line.endswith(", got potential: v_threshold inf; try readout.name=rate")
+    resolve("pendulum", [chip, ("readout.name", "rate")])
+
+
+def test_a_model_with_parameters_is_a_list_of_one(tmp_path):
+    config = set_("resilience.model=bit-flip:bits=6@0.05")
+    assert config.evaluator.faults == (Fault(BitFlip(bits=6), 0.05),)
+    assert not config.evaluator.mixture
+    assert config.tables["resilience"]["model"] == "bit-flip:bits=6@0.05"
+    (tmp_path / "config.toml").write_text(config.to_toml())
+    assert resolve(str(tmp_path / "config.toml")).evaluator == config.evaluator
 
 
 def test_graded_encoders_have_no_inputs():

@@ -143,13 +143,12 @@ def _check_used(options: Namespace, plan: Any) -> None:
     """Refuse options that would play no part."""
     from neuro.errors import wrong
 
-    unused = ["draws", "severity"] if plan.single else ["margin", "most"]
-    if not plan.single and plan.precision is None:
-        unused.append("confidence")
-    for name in unused:
-        if (value := getattr(options, name)) is not None:
-            beside = "without --single" if not plan.single else "beside --single"
-            raise wrong(f"--{name}", f"none {beside}", value)
+    for name, where in plan.unused().items():
+        typed = "severity" if name == "severities" else name
+        if (value := getattr(options, typed)) is not None:
+            for other in ("single", "precision"):
+                where = where.replace(other, f"--{other}")
+            raise wrong(f"--{typed}", f"none {where}", value)
 
 
 def _listed() -> tuple[Any, str]:

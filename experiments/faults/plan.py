@@ -77,6 +77,15 @@ class Plan:
     accelerate: bool = field(default=True, metadata={"file": False})
     workers: int = field(default=1, metadata={"file": False})
 
+    def unused(self) -> dict[str, str]:
+        """Names of what plays no part, and beside what."""
+        if self.single is True:
+            return dict.fromkeys(("draws", "severities"), "beside single")
+        unused = dict.fromkeys(("margin", "most"), "without single")
+        return unused if self.precision is not None else {
+            **unused, "confidence": "without single or precision"
+        }  # fmt: skip
+
     def resolve(self) -> Resolved:
         """Load the networks and make the campaign.
 
@@ -86,6 +95,10 @@ class Plan:
             A file cannot be used or is not what it was, networks are for different tasks, or a
             value is refused.
         """
+        defaults = {f.name: f.default for f in fields(self)}
+        for name, where in self.unused().items():
+            if (value := getattr(self, name)) != defaults[name]:
+                raise wrong(name, f"none {where}", value)
         site = FaultSite(self.site, group=self.group)
         time = parse_time(self.time) if self.time is not None else None
         found, task = _load_all(self.networks, self.task)
@@ -133,8 +146,6 @@ class Plan:
     def _severities(self, models: Sequence[FaultModel]) -> Sequence[Sequence[float]]:
         if not self.severities:
             return [() if self.single else model.severities for model in models]
-        if self.single:
-            raise wrong("severities", "none, for single faults", self.severities)
         if len(self.severities) not in (1, len(models)):
             raise wrong("severities", f"a list for each of {len(models)} models", self.severities)
         for some in self.severities:
@@ -224,10 +235,9 @@ def read_plan(path: str | os.PathLike[str], /) -> Plan:
     models = _entries(table.pop("models", []), ("model", "severities"), f"{path}: models")
     if not networks:
         raise wrong(f"{path}: networks", "at least one", "none")
-    severities = [_numbers(m["severities"], f"{path}: severities of {m['model']}")
-                  for m in models if "severities" in m]  # fmt: skip
-    if severities and len(severities) != len(models):
-        raise wrong(f"{path}: models", "severities for all models or none", "some")
+    severities: list[tuple[float, ...]] = []
+    if any("severities" in m for m in models):
+        severities = [_severities(m, path) for m in models]
     for name in {"task", "site", "group", "time"} & table.keys():
         if not isinstance(table[name], str):
             raise wrong(f"{path}: {name}", "text", table[name])
@@ -268,10 +278,21 @@ def _entries(given: Any, keys: tuple[str, str], where: str) -> list[dict[str, An
     return entries
 
 
-def _numbers(given: Any, where: str) -> tuple[float, ...]:
+def _severities(entry: Mapping[str, Any], path: str | os.PathLike[str]) -> tuple[float, ...]:
+    """Read the severities of a model; those of its own if there are none."""
+    text, most = entry["model"], math.inf
+    if text != "all":
+        try:
+            model = parse_model(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        if "severities" not in entry:
+            return model.severities
+        most = model.largest
+    given, where = entry.get("severities"), f"{path}: severities of {text}"
     if not isinstance(given, list) or not given:
         raise wrong(where, "a list of numbers", given)
-    return tuple(real(value, where, 0.0, math.inf) for value in given)
+    return tuple(real(value, where, 0.0, most) for value in given)
 
 
 def _strikes(network: Network, model: FaultModel, site: FaultSite, single: bool) -> bool:

@@ -62,6 +62,9 @@ MODELS: dict[str, type[FaultModel]] = {cls.name: cls for cls in (
 )}  # fmt: skip
 """Fault models by name; add your own class to use it on the command line and in configs."""
 
+LISTED = "tardigrade faults --list"
+"""What lists them: errors do not, for they are many."""
+
 
 def parse_model(text: str) -> FaultModel:
     """Make a model from ``name`` or ``name:parameter=value,...``.
@@ -76,5 +79,5 @@ def parse_model(text: str) -> FaultModel:
     InputError
         Unknown model or parameter, or a value the model refuses.
     """
-    model: FaultModel = parse_part(MODELS, text, "model")
+    model: FaultModel = parse_part(MODELS, text, "model", LISTED)
     return model

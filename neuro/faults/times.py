@@ -203,7 +203,7 @@ def parse_time(text: str) -> FaultTime:
     return time
 
 
-def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str) -> Any:
+def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str, listed: str = "") -> Any:
     """Make a model or a time from ``name`` or ``name:parameter=value,...``.
 
     Raises
@@ -212,7 +212,7 @@ def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str) -> Any:
         Unknown name or parameter, or a value that is refused.
     """
     name, _, rest = text.partition(":")
-    part = lookup(registry, name, kind)
+    part = lookup(registry, name, kind, listed)
     parameters: dict[str, int | float] = {}
     for item in filter(None, rest.split(",")):
         key, _, value = item.partition("=")

@@ -1055,9 +1055,10 @@ def test_parse_model(text, model):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "model: expected one of gaussian, gaussian-independent"),
-        ("Gaussian", "model: expected one of gaussian, gaussian-independent"),
-        ("dead-neurone", "model: expected one of"),
+        ("", "model: expected one of the 43 of tardigrade faults --list, got "),
+        ("Gaussian", "model: expected one of the 43 of tardigrade faults --list, got "),
+        ("dead-neurone", "model: expected one of the 43 of tardigrade faults --list, "
+         "got dead-neurone; did you mean dead-neuron?"),
         ("gaussian:bits=6", "model gaussian: expected parameters (none), got bits=6"),
         ("gaussian:largest=6", "model gaussian: expected parameters (none), got largest=6"),
         ("bit-flip:name=6", "model bit-flip: expected parameters bits, protected, zeros, ones"),
