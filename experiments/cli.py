@@ -10,9 +10,10 @@ import difflib
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 COMMANDS = {
     "tasks": "list the tasks networks can be evolved for",
@@ -36,6 +37,11 @@ EXAMPLES = """examples:
 
 class _Parser(argparse.ArgumentParser):
     """Complains in one line instead of repeating the usage."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # No option looks like a number, but -1,0.5 is a value: so does Python 3.14 by itself.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")

@@ -31,10 +31,11 @@ from evo.selection import distinct, non_dominated
 from experiments.config import Config, resolve
 from experiments.directories import new_directory
 from experiments.lineage import write_lineage
+from experiments.load import load_file
 from experiments.manifest import tool_version
 from experiments.tables import write_csv
 from fitness.tasks.classification import Classification
-from neuro import Network, load, prune, save
+from neuro import Network, prune, save
 from neuro.errors import InputError, wrong
 from neuro.files import read_text, write_atomically
 
@@ -69,7 +70,7 @@ def read_seeds(config: Config) -> list[Genome]:
     """
     genomes = []
     for file in config.seed_networks:
-        network = load(file)
+        network = load_file(file)
         try:
             genomes.append(encode(network, config.space))
         except InputError as error:

@@ -136,7 +136,7 @@ def table(rows):
 
 FILES = [
     ("missing.json", "missing.json: cannot be read: No such file or directory"),
-    ("empty", "empty: cannot be read: Is a directory"),
+    ("empty", "empty: expected a network file, such as empty/front/000.json, got a directory"),
     ("file/net.json", "file/net.json: cannot be read: Not a directory"),
     ("binary.json", "binary.json: expected a text file, got bytes that are not UTF-8"),
     ("empty.json", "empty.json: not valid JSON: Expecting value at line 1, column 1"),
@@ -196,6 +196,12 @@ UNWIRED = [
     ("three_values.json",
      "three_values.json: network.encoder: expected 4 observations as in cartpole, got 3"),
 ]  # fmt: skip
+
+
+def test_a_task_that_is_not_registered_may_be_ones_own(place, capsys):
+    line = complain(capsys, "evaluate unknown_task.json")
+    assert line.endswith("; tasks of your own are known only where they are registered")
+    assert "of your own" not in complain(capsys, "evaluate three_outputs.json")
 
 
 @table(UNWIRED)
@@ -261,6 +267,10 @@ EVOLVE = [
     ("evolve cartpole --workers 0", "run.workers: expected a whole number from 1"),
     ("evolve cartpole --workers 99999", "run.workers: expected a whole number from 1 to 1024"),
     ("evolve cartpole --set", "argument --set: expected one argument"),
+    ("evolve --seed-network good.json", "the following arguments are required: TASK|CONFIG.toml"),
+    ("evolve cartpole --seed-network full",
+     "full: expected a network file, such as full/front/000.json, got a directory"),
+    ("evolve cartpole --set run=3", "--set: expected section.key=value, got run=3"),
     ("evolve cartpole --set run.seed", "--set: expected section.key=value, got run.seed"),
     ("evolve cartpole --set rum.seed=1", "unknown section: rum; did you mean run?"),
     ("evolve cartpole --set space.denstiy=1", "unknown key in space: space.denstiy; did you mean "
@@ -302,6 +312,9 @@ FAULTS = [
     ("faults good.json --out new --severity 0.1,", "--severity: expected numbers A,B,..."),
     ("faults good.json --out new --severity nan", "--severity: expected distinct numbers"),
     ("faults good.json --out new --severity inf", "--severity: expected distinct numbers"),
+    ("faults good.json --out new --severity -1,0.5",
+     "--severity: expected distinct numbers of at least 0, got -1,0.5"),
+    ("faults good.json --list", "NETWORK.json: expected none beside --list, got good.json"),
     ("faults good.json --out new --severity=-0.1", "--severity: expected distinct numbers"),
     ("faults good.json --out new --severity 0.1,0.1", "--severity: expected distinct numbers"),
     ("faults good.json --out new --severity 0..1:5", "--severity: expected numbers A,B,..."),
@@ -397,6 +410,8 @@ SHOW = [
     ("show good.json --raster", "--raster: expected a file to draw into, given with --out, got"),
     ("show spiking.json --raster --out p.png", "spiking.json: the file names no task"),
     ("show three_outputs.json --raster --out p.png", "three_outputs.json: network.outputs: "),
+    ("show good.json --seed 3", "--seed: expected none without --raster, got 3"),
+    ("show full --seed 3", "--seed: expected none without --raster, got 3"),
     ("show good.json --raster --seed -1 --out p.png", "--seed: expected a whole number from 0"),
 ]  # fmt: skip
 

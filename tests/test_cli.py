@@ -682,6 +682,8 @@ def test_show_a_run(capsys, small):
         assert result[key] == manifest[key]
     front = rows_of(small / "front.csv")
     assert [row["file"] for row in result["front"]] == [row["file"] for row in front]
+    line = tardigrade(capsys, "evolve", small)[2]
+    assert line.endswith(f"did you mean {small}/config.toml, or tardigrade resume {small}?\n")
     code, out, _ = tardigrade(capsys, "show", small)
     assert code == 0
     assert all(row["file"] in out for row in front)

@@ -515,11 +515,12 @@ OTHERS = [
     (("net.json", *SWEEP, "--severity", "0.1,0.5"),
      "models[0]: severities[1]: expected 0.4 as when the campaign began, got 0.5"),
     (("net.json", *SWEEP, "--model", "drift"),
-     "models: expected a list of 2 as when the campaign began, got a list of 3"),
+     "models: expected gaussian, dead-neuron as when the campaign began, "
+     "got gaussian, dead-neuron, drift"),
     (("weak.json", *SWEEP),
      "networks[0]: file: expected net.json as when the campaign began, got weak.json"),
     (("net.json", "weak.json", *SWEEP),
-     "networks: expected a list of 1 as when the campaign began, got a list of 2"),
+     "networks: expected net.json as when the campaign began, got net.json, weak.json"),
     (("net.json", "--single"), "draws: expected 5 as when the campaign began, got 1000"),
     (("net.json", *SWEEP, "--precision", 0.1),
      "precision: expected nothing as when the campaign began, got 0.1"),
@@ -530,7 +531,8 @@ def test_another_campaigns_directory_is_refused(capsys, place):
     answer(capsys, "faults", "net.json", *SWEEP, "--out", "out")
     before = {p: p.read_bytes() for p in (place / "out").rglob("*") if p.is_file()}
     for arguments, line in OTHERS:
-        assert line_of(capsys, *arguments, "--out", "out") == f"out/campaign.toml: {line}"
+        found = line_of(capsys, *arguments, "--out", "out")
+        assert found == f"out/campaign.toml: {line}; give another --out"
     save(leaning(0.9), "net.json")
     line = line_of(capsys, "net.json", *SWEEP, "--out", "out")
     assert line.startswith("out/campaign.toml: networks[0]: sha256: expected ")
@@ -800,9 +802,10 @@ def one_line(error):
 
 MISTAKES = [
     ({"networks": []}, "plan.toml: networks: expected at least one, got none"),
-    ({"networks": "net.json"}, "plan.toml: networks: expected a list of tables with file, got net"),
-    ({"networks": [3]}, "plan.toml: networks: expected tables with file, got 3"),
-    ({"networks": [{"sha256": "x"}]}, "plan.toml: networks: expected tables with file, got {"),
+    ({"networks": "net.json"},
+     'plan.toml: networks: expected a list, such as ["runs/first"], got net.json'),
+    ({"networks": [3]}, "plan.toml: networks: expected texts, or tables with file, got 3"),
+    ({"networks": [{"sha256": "x"}]}, "plan.toml: networks: expected texts, or tables with file, "),
     ({"networks": [{"file": "net.json", "sha": "x"}]},
      "plan.toml: networks: key: expected one of file, sha256, got sha; did you mean sha256?"),
     ({"networks": [{"file": "net.json", "sha256": "x"}]},
@@ -810,8 +813,10 @@ MISTAKES = [
     ({"networks": [{"file": "run", "sha256": "x"}]},
      "plan.toml: run: expected the network with SHA-256 x, got no file"),
     ({"networks": [{"file": "net.json", "severities": [1.0]}]}, "plan.toml: networks: key: expec"),
-    ({"models": "gaussian"}, "plan.toml: models: expected a list of tables with model, got gaus"),
-    ({"models": [{"model": 3}]}, "plan.toml: models: expected tables with model, got {'model': 3}"),
+    ({"models": "gaussian"},
+     'plan.toml: models: expected a list, such as ["gaussian"], got gaussian'),
+    ({"models": [{"model": 3}]},
+     "plan.toml: models: expected texts, or tables with model, got {'model': 3}"),
     ({"models": [{"model": "gaussian", "sha256": "x"}]}, "plan.toml: models: key: expected one of"),
     ({"models": [{"model": "gaussian", "severities": []}]},
      "plan.toml: severities of gaussian: expected a list of numbers, got []"),
@@ -858,6 +863,8 @@ def test_mistakes_in_campaign_files(capsys, place):
         Path("plan.toml").write_text(f"seed = {text}\n")
         assert line_of(capsys, "plan.toml", "--out", "new").startswith("plan.toml: not valid TOML")
     Path("plan.toml").write_text(tomli_w.dumps(BASE))
+    line = line_of(capsys, "plan.toml", "--severity", 0.1, "--single", "--out", "new")
+    assert line == "--severity: expected none beside --single, got 0.1"
     line = line_of(capsys, "plan.toml", "--model", "gaussian", "--out", "new")
     assert line == "--model: expected none beside a campaign file, got gaussian"
 

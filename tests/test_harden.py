@@ -12,13 +12,14 @@ from experiments.cli import main
 from experiments.faults import trials as trials_module
 from experiments.faults.duplicates import duplicate, hidden_neurons
 from experiments.faults.harden import Hardening, compare, harden
-from experiments.faults.harden_report import hardening_figure
+from experiments.faults.harden_report import describe, hardening_figure
 from experiments.faults.remedies import REMEDIES, Patient, SparedBits, budgets
 from experiments.faults.trials import Trials
 from experiments.tables import read_csv
 from fitness import TASKS, Campaign, play
 from neuro import Current, InputError, Network, WinnerTakesAll, load, save, simulate
 from neuro.faults import (
+    MODELS,
     BitFlip,
     DeadNeuron,
     DeadSynapse,
@@ -414,6 +415,30 @@ def test_the_table_has_each_test_once(tmp_path, capsys):
         "none": [0, 0], "synapses": [1, 1, 2, 2, 4, 4], "bits": [1, 2, 4, 8],
     }  # fmt: skip
     assert "synapses whose single faults cost most: input 3>1" in advice
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [([1.0, 1.0], "keep all of"), ([0.0, 0.0], "keep none of"), ([0.5, 0.5], "keep 50% of"),
+     ([0.9, 0.0], "keep 0% to 90%, as there are more or fewer of them, of")],
+)  # fmt: skip
+def test_what_copies_keep(kept, words):
+    found = harden(relayed(), TASK, Hardening(("dead-neuron",), draws=2, episodes=1))
+    shares = iter(kept)
+    rows = [{**row, "same_golden": next(shares)} for row in rows_of(
+        found, remedy="halves", order="ranked")]  # fmt: skip
+    _, text = describe(found._replace(rows=rows))
+    assert text.splitlines()[-1] == f"copies with half of the weights {words} the golden scores"
+
+
+def test_all_models_are_those_with_a_remedy(tmp_path):
+    save(essential(), tmp_path / "net.json")
+    words = ["--model", "all", "--draws", 2, "--episodes", 1, "--budget", 1]
+    assert tardigrade(tmp_path / "net.json", *words, "--out", tmp_path / "out") == 0
+    known = json.loads((tmp_path / "out" / "harden.json").read_text())["models"]
+    assert {MODELS[name].owner for name in known} == {"synapses", "neurons"}
+    assert {"bit-flip", "delay-shift", "dead-neuron"} < known.keys()
+    assert "gaussian" not in known
 
 
 def test_without_hidden_neurons_it_says_so(tmp_path, capsys):

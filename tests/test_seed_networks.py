@@ -63,6 +63,9 @@ def test_the_directory_repeats_the_run(networks, tmp_path, monkeypatch):
     assert copies == [Path(file).read_bytes() for file in networks]
     table = tomllib.loads((tmp_path / "one" / "config.toml").read_text())
     assert table["run"]["seed_networks"] == ["seeds/000.json", "seeds/001.json"]
+    # With the task behind them.
+    run("--seed-network", "a.json", "b.json", *SMALL, "--out", tmp_path / "behind")
+    assert files_in(tmp_path / "behind") == files_in(tmp_path / "one")
     # From anywhere, and when the directory was moved.
     monkeypatch.chdir(tmp_path)
     Path("one").rename("moved")

@@ -19,7 +19,10 @@ EXAMPLE = """  tardigrade evolve cartpole --seed 1 --out runs/first
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "source", metavar="TASK|CONFIG.toml", help="a task (see `tardigrade tasks`), or a file"
+        "source",
+        nargs="?",
+        metavar="TASK|CONFIG.toml",
+        help="a task (see `tardigrade tasks`), or a file; required",
     )
     parser.add_argument(
         "--population", type=int, metavar="N", help="individuals (the task's default)"
@@ -71,6 +74,10 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     from experiments.run_directory import begin, create, read_seeds
     from fitness.distributed import scheduled
 
+    if options.source is None:  # behind the networks, and taken for one of them
+        if len(options.seed_network or ()) < 2:
+            options.parser.error("the following arguments are required: TASK|CONFIG.toml")
+        options.source = options.seed_network.pop()
     shortcuts = {
         "evolution.population": options.population,
         "evolution.generations": options.generations,

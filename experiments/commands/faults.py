@@ -90,7 +90,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="directory for the results; a campaign that was interrupted goes on in its own",
+        help="directory for the results, required; an interrupted campaign goes on in its own",
     )
 
 
@@ -105,6 +105,8 @@ def run(options: Namespace) -> tuple[Any, ...]:
     from neuro.errors import InputError, wrong
 
     if options.list:
+        if options.network:
+            raise wrong("NETWORK.json", "none beside --list", ", ".join(options.network))
         return _listed()
     if not options.network:
         raise wrong("NETWORK.json", "at least one network", "none")
@@ -133,8 +135,8 @@ def run(options: Namespace) -> tuple[Any, ...]:
         resolved = replace(plan, workers=workers).resolve()
     except InputError as error:
         raise InputError(f"{file}: {error}" if file else str(error)) from None
-    for text, names in resolved.lacking().items():
-        which = f"{', '.join(names)}: model {text}"
+    for text, lacking in resolved.lacking().items():
+        which = f"{', '.join(lacking)}: model {text}"
         print(f"{which}: no sites that can have it, so all draws are masked", file=sys.stderr)
     return run_study(resolved, options.out, options.typed, self_check=options.self_check)
 

@@ -17,8 +17,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--model",
         action="append",
         metavar="MODEL[:KEY=VALUE,...]",
-        help="a fault model with single faults; may be repeated (bit-flip, dead-synapse and "
-        "dead-neuron)",
+        help="a fault model with single faults, or all that there are remedies for; may be "
+        "repeated (bit-flip, dead-synapse and dead-neuron)",
     )
     parser.add_argument(
         "--severity",
@@ -51,7 +51,7 @@ def run(options: Namespace) -> tuple[Any, str]:
     from pathlib import Path
 
     from experiments.directories import new_directory
-    from experiments.faults.harden import Hardening, harden
+    from experiments.faults.harden import Hardening, harden, treatable
     from experiments.faults.harden_report import describe, write_report
     from experiments.load import load_for_task
     from experiments.manifest import manifest
@@ -61,7 +61,7 @@ def run(options: Namespace) -> tuple[Any, str]:
     names = ("severity", "draws", "episodes", "budget", "seed")
     given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
     if options.model:
-        given["models"] = tuple(options.model)
+        given["models"] = tuple(options.model) if options.model != ["all"] else treatable()
     if options.episodes is None and task.kind == "classification":
         given["episodes"] = 1_000_000
     workers = options.workers if options.workers is not None else os.cpu_count() or 1

@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--raster", action="store_true", help="with --out: draw one episode of the network instead"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of that episode (0)")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of that episode (0)")
 
 
 def run(options: Namespace) -> tuple[Any, str]:
@@ -40,6 +40,8 @@ def run(options: Namespace) -> tuple[Any, str]:
 
     if options.raster and not options.out:
         raise wrong("--raster", "a file to draw into, given with --out", "none")
+    if options.seed is not None and not options.raster:
+        raise wrong("--seed", "none without --raster", options.seed)
     if Path(options.what).is_dir():
         if options.raster:
             raise wrong("--raster", "a network file", options.what)
@@ -128,8 +130,7 @@ def _show_network(options: Namespace) -> tuple[Any, str]:
     from neuro.columns import RESET_RULES
     from neuro.specs import to_table, whole
 
-    whole(options.seed, "--seed", 0, 2**64 - 1)
-
+    episode = whole(options.seed or 0, "--seed", 0, 2**64 - 1)
     network = load(options.what)
     n, s, i = network.neurons, network.synapses, network.input_synapses
     inputs, outputs = network.inputs.tolist(), network.outputs.tolist()
@@ -198,7 +199,7 @@ def _show_network(options: Namespace) -> tuple[Any, str]:
             from fitness import episode_seeds, record_episode
 
             _, task = load_for_task(options.what, None)
-            seed = episode_seeds(options.seed, "held-out", 1)[0]
+            seed = episode_seeds(episode, "held-out", 1)[0]
             figure = plots.raster_figure(
                 record_episode(network, task, seed, decisions=500), network, task
             )

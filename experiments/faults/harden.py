@@ -25,7 +25,7 @@ from fitness.hierarchical import hierarchical_bootstrap
 from fitness.intervals import Interval, mean_interval, wilson
 from neuro import Network
 from neuro.errors import wrong
-from neuro.faults import Fault, FaultSite, SiteFault, parse_model, site_names
+from neuro.faults import MODELS, Fault, FaultSite, SiteFault, parse_model, site_names
 from neuro.hashing import hash_text, hash_words
 from neuro.specs import whole
 
@@ -98,6 +98,14 @@ class Hardening:
         if self.severity is not None:
             return dict.fromkeys(self.models, self.severity)
         return {text: model.typical for text, model in self.parsed().items()}
+
+
+def treatable() -> tuple[str, ...]:
+    """Names of all models that there are remedies for."""
+    return tuple(
+        name for name, cls in MODELS.items()
+        if issubclass(cls, SiteFault) and cls.owner != "channels"
+    )  # fmt: skip
 
 
 class Hardened(NamedTuple):

@@ -116,7 +116,9 @@ def _advice(found: Hardened) -> list[str]:
     for remedy, words in (("halves", "half"), ("copies", "all")):
         kept = [row["same_golden"] for row in found.rows if row["remedy"] == remedy]
         if kept:
-            how = f"at least {min(kept):.0%}" if min(kept) < 1.0 else "all"
+            how = f"{min(kept):.0%} to {max(kept):.0%}, as there are more or fewer of them,"
+            if min(kept) == max(kept):
+                how = {0.0: "none", 1.0: "all"}.get(kept[0], f"{kept[0]:.0%}")
             lines.append(f"copies with {words} of the weights keep {how} of the golden scores")
     return lines
 

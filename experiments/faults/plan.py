@@ -231,8 +231,12 @@ def read_plan(path: str | os.PathLike[str], /) -> Plan:
     for key in table:
         if key not in known:
             raise unknown(f"{path}: key", known, key)
-    networks = _entries(table.pop("networks", None), ("file", "sha256"), f"{path}: networks")
-    models = _entries(table.pop("models", []), ("model", "severities"), f"{path}: models")
+    networks = _entries(
+        table.pop("networks", []), ("file", "sha256"), f"{path}: networks", "runs/first"
+    )
+    models = _entries(
+        table.pop("models", []), ("model", "severities"), f"{path}: models", "gaussian"
+    )
     if not networks:
         raise wrong(f"{path}: networks", "at least one", "none")
     severities: list[tuple[float, ...]] = []
@@ -264,14 +268,14 @@ def read_toml(path: str | os.PathLike[str], /) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: nested too deeply") from None
 
 
-def _entries(given: Any, keys: tuple[str, str], where: str) -> list[dict[str, Any]]:
+def _entries(given: Any, keys: tuple[str, str], where: str, such: str) -> list[dict[str, Any]]:
     """Read a list of texts, or of tables that have such a text and perhaps something else."""
     if not isinstance(given, list):
-        raise wrong(where, f"a list of tables with {keys[0]}", given)
+        raise wrong(where, f'a list, such as ["{such}"]', given)
     entries = [{keys[0]: entry} if isinstance(entry, str) else entry for entry in given]
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get(keys[0]), str):
-            raise wrong(where, f"tables with {keys[0]}", entry)
+            raise wrong(where, f"texts, or tables with {keys[0]}", entry)
         for key in entry:
             if key not in keys:
                 raise unknown(f"{where}: key", keys, key)

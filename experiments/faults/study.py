@@ -126,11 +126,16 @@ def _compare(there: Any, here: Any, where: str) -> None:
         for place, pair in enumerate(zip(there, here, strict=True)):
             _compare(*pair, f"{where}[{place}]")
     elif there != here or isinstance(there, bool) != isinstance(here, bool):
-        raise wrong(where, f"{_shown(there)} as when the campaign began", _shown(here))
+        changed = wrong(where, f"{_shown(there)} as when the campaign began", _shown(here))
+        raise InputError(f"{changed}; give another --out")
 
 
 def _shown(value: Any) -> str:
-    return f"a list of {len(value)}" if isinstance(value, list) else str(value)
+    """Write a value; of lists of tables what is first in each: models, or files."""
+    if isinstance(value, list):
+        firsts = (next(iter(v.values()), v) if isinstance(v, dict) else v for v in value)
+        return ", ".join(map(str, firsts))
+    return str(value)
 
 
 def _measure(resolved: Resolved, path: Path, command: Sequence[str], self_check: bool) -> float:
