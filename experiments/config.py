@@ -346,8 +346,6 @@ def _build(tables: Tables) -> Config:
         what = f"one that networks with encoder {encoder.name} have"
         raise wrong("resilience.site", what, never)
     whole(faults["draws"], "resilience.draws", 0, 1_000_000)
-    if faults["draws"] == 0 and "resilience" in names:
-        raise wrong("resilience.draws", "at least 1, as resilience is an objective", 0)
     whole(faults["episodes"], "resilience.episodes", 1, 1_000_000)
     _section("resilience", lambda: parse_aggregate(faults["aggregate"]))
     for section in ("validation", "report"):

@@ -277,6 +277,8 @@ EVOLVE = [
                                               "space.density?"),
     ("evolve cartpole --set space.dt=nan", "space.dt: expected a number from"),
     ("evolve cartpole --set encoder.name=poisson", "encoder.name: expected one of flip-flop,"),
+    ("evolve cartpole --set resilience.draws=0",
+     "resilience.draws: expected at least 1, as resilience is an objective, got 0"),
     ("evolve cartpole --set resilience.severity=high", "resilience.severity"),
     ("evolve cartpole --set resilience.model=rust", "resilience.model: expected one of the"),
     (f"evolve cartpole {QUICK} --out full",

@@ -73,6 +73,7 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     from experiments.loggers import find_loggers
     from experiments.run_directory import begin, create, read_seeds
     from fitness.distributed import scheduled
+    from neuro.errors import wrong
 
     if options.source is None:  # behind the networks, and taken for one of them
         if len(options.seed_network or ()) < 2:
@@ -89,6 +90,8 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     overrides = [parse_assignment(text) for text in options.set]
     overrides += [(key, value) for key, value in shortcuts.items() if value is not None]
     config = resolve(options.source, overrides)
+    if not config.evaluator.draws and "resilience" in (o.name for o in config.objectives):
+        raise wrong("resilience.draws", "at least 1, as resilience is an objective", 0)
     seeds, loggers = read_seeds(config), find_loggers(options.log)
     with scheduled(config.evaluator, options.scheduler) as evaluator:
         path = create(options.out, config.task.name)
