@@ -27,7 +27,7 @@ from fitness.tasks.classification import Classification
 from neuro import ENCODERS, READOUTS, Readout
 from neuro.errors import InputError, wrong
 from neuro.faults import MODELS, Fault, FaultSite, parse_fault, parse_time
-from neuro.faults.models import LISTED
+from neuro.faults.models import find_model
 from neuro.files import read_text
 from neuro.specs import flag, from_table, lookup, real, to_table, whole
 
@@ -405,7 +405,7 @@ def _faults(table: dict[str, Any]) -> tuple[Fault, ...]:
             _section("resilience", lambda text=text: parse_fault(text, site, time))
             for text in models
         )
-    table.setdefault("severity", lookup(MODELS, models, "resilience.model", LISTED).typical)
+    table.setdefault("severity", find_model(models, "resilience.model").typical)
     model = from_table(MODELS, {**parameters, "name": models}, "resilience")
     if "name" in parameters:
         unknown = f"resilience.name: unknown parameter of {models}"

@@ -13,6 +13,7 @@ from fitness.objectives import OBJECTIVES, Measurement, Objective, parse_aggrega
 from fitness.rollout import horizon, play_all
 from fitness.tasks import Task, episode_seeds
 from neuro import Network, prune
+from neuro.errors import wrong
 from neuro.faults import Fault, FaultRound, Gaussian, strike
 from neuro.specs import real, whole
 
@@ -124,7 +125,17 @@ class Evaluator:
         rows = [[o.measure(m) for o in self.objectives] for m in measured]
         shape = (len(networks), len(self.objectives))
         objectives = np.array(rows, dtype=np.float64).reshape(shape)
+        for objective, values in zip(self.objectives, objectives.T, strict=True):
+            if not np.isfinite(values).all():
+                bad = float(values[~np.isfinite(values)][0])
+                raise wrong(f"objective {objective.name}", "finite values", bad)
         return Batch(objectives, violation, steps, cases)
+
+    def _check_finite(self, scores: NDArray[np.float64]) -> None:
+        """Refuse what nothing can be ranked by."""
+        if not np.isfinite(scores).all():
+            score = float(scores[~np.isfinite(scores)][0])
+            raise wrong(f"task {self.task.name}: step", "finite rewards", f"a score of {score}")
 
     def rounds(self) -> list[tuple[FaultRound, NDArray[np.int64]]]:
         """What is injected together, and the numbers of the draws that it is injected in."""
@@ -145,6 +156,7 @@ class Evaluator:
         name, task = f"{self.purpose} {epoch}" if epoch else self.purpose, self.task
         starts = self.task.draw_starts(self.seed, name, self.starts)
         golden = play_all(networks, self.task, starts, workers=self.workers)
+        self._check_finite(golden.scores)
         fraction = self.task.fraction(golden.scores.mean(axis=1))
         violation = np.maximum(0.0, self.feasible - fraction)
         steps = int(golden.steps.sum())
@@ -171,6 +183,7 @@ class Evaluator:
                     workers=self.workers,
                 )
                 scores = played.scores.reshape(len(passing), len(numbers), self.each)
+                self._check_finite(scores)
                 per_draw[:, numbers] = scores.mean(axis=2)
                 steps += int(played.steps.sum())
             faulty = dict(zip(passing, per_draw, strict=True))

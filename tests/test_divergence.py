@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evo import ObjectiveSpec, SearchSpace, Settings, evolve
-from fitness import TASKS, Evaluator, play
+from experiments.cli import main
+from fitness import TASKS, Evaluator, Objective, play
 from neuro import (
     ENCODERS,
     Argyle,
@@ -56,8 +57,28 @@ def test_evolution_names_the_score():
     specs = [ObjectiveSpec("score", True, 0.0, 1.0), ObjectiveSpec("size", False, 100.0, 0.0)]
     evaluator = Evaluator(DIVERGING, 1, draws=0)
     evaluator = replace(evaluator, objectives=evaluator.objectives[:2])
-    with pytest.raises(ValueError, match=r"expected finite values of score, got nan for network 0"):
+    line = r"^task diverging: step: expected finite rewards, got a score of nan$"
+    with pytest.raises(InputError, match=line):
         evolve(evaluator, space, specs, Settings(4, 1), seed=1)
+
+
+def test_an_objective_that_is_no_number_is_named():
+    endless = Objective("endless", True, lambda m: np.inf, lambda task: (0.0, 1.0))
+    evaluator = Evaluator(TASK, 1, draws=0, objectives=(endless,))
+    network = Network.build(
+        2, outputs=[0, 1], encoder=Current(scale=TASK.scale), readout=WinnerTakesAll()
+    )
+    with pytest.raises(InputError, match=r"^objective endless: expected finite values, got inf$"):
+        evaluator([network])
+
+
+def test_the_command_line_says_it_in_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(TASKS, "diverging", DIVERGING)
+    words = ["evolve", "diverging", "--population", "4", "--generations", "1"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--out", str(tmp_path / "run")])
+    line = "task diverging: step: expected finite rewards, got a score of nan"
+    assert (end.value.code, capsys.readouterr().err) == (2, f"tardigrade evolve: error: {line}\n")
 
 
 @pytest.mark.parametrize("part", ["observe", "step"])

@@ -236,7 +236,11 @@ def test_fraction_of_solved(task):
     assert task.fraction([task.worst, middle]) == pytest.approx([0.0, 0.5])
 
 
-def test_unknown_task():
+def test_unknown_task(monkeypatch):
+    monkeypatch.setitem(TASKS, "c", TASKS["cartpole"])
+    line = r"^task c: expected the name that it is registered as, got cartpole$"
+    with pytest.raises(InputError, match=line):
+        find_task("c")
     with pytest.raises(InputError, match=r"^task: expected one of .*cartpole.*, got chess"):
         find_task("chess")
 

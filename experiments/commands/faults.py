@@ -157,6 +157,7 @@ def _listed() -> tuple[Any, str]:
     """List fault models and times."""
     from experiments.tables import aligned
     from neuro.faults import MODELS, TIMES
+    from neuro.faults.models import find_model
     from neuro.specs import to_table
 
     models = [
@@ -169,7 +170,7 @@ def _listed() -> tuple[Any, str]:
             "typical": cls.typical,
             "parameters": {k: v for k, v in to_table(cls()).items() if k != "name"},
         }
-        for name, cls in MODELS.items()
+        for name, cls in ((name, find_model(name)) for name in MODELS)
     ]
     times = [
         {"name": name, "parameters": {k: v for k, v in to_table(cls()).items() if k != "name"}}

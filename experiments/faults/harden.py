@@ -26,6 +26,7 @@ from fitness.intervals import Interval, mean_interval, wilson
 from neuro import Network
 from neuro.errors import wrong
 from neuro.faults import MODELS, Fault, FaultSite, SiteFault, parse_model, site_names
+from neuro.faults.models import find_model
 from neuro.hashing import hash_text, hash_words
 from neuro.specs import whole
 
@@ -103,7 +104,7 @@ class Hardening:
 def treatable() -> tuple[str, ...]:
     """Names of all models that there are remedies for."""
     return tuple(
-        name for name, cls in MODELS.items()
+        name for name, cls in ((name, find_model(name)) for name in MODELS)
         if issubclass(cls, SiteFault) and cls.owner != "channels"
     )  # fmt: skip
 

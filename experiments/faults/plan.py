@@ -27,6 +27,7 @@ from neuro.faults import (
     single_faults,
     struck_sites,
 )
+from neuro.faults.models import find_model
 from neuro.files import read_text
 from neuro.network_file import to_json
 from neuro.specs import real, unknown
@@ -133,7 +134,7 @@ class Plan:
             return self.models
         fits = []
         for name in MODELS if self.models else usual:
-            cls = MODELS[name]
+            cls = find_model(name)
             there = site.fits(cls.owner)
             there = there and (cls.within == "all" or site.kind in ("all", cls.within))
             there = there and (issubclass(cls, SiteFault) or not self.single)

@@ -21,6 +21,7 @@ from fitness.tasks.pole_balancing import (
     SINGLE_POLE_NO_VELOCITY,
 )
 from fitness.tasks.tennlab import EASY, HARD, HARDEST, MEDIUM
+from neuro.errors import wrong
 from neuro.specs import unknown
 
 TASKS: dict[str, Task] = {task.name: task for task in (
@@ -54,6 +55,8 @@ def find_task(name: Any, where: str = "task") -> Task:
             return _make(source, what, _stamp(what))
     if not isinstance(name, str) or name not in TASKS:
         raise unknown(where, [*TASKS, *(f"{source}:..." for source in SOURCES)], name)
+    if TASKS[name].name != name:  # files and workers would not find it again
+        raise wrong(f"{where} {name}", "the name that it is registered as", TASKS[name].name)
     return TASKS[name]
 
 

@@ -15,7 +15,7 @@ from neuro.actions import Actions, check_actions
 from neuro.errors import wrong
 from neuro.hashing import hash_text, hash_words
 from neuro.jit import KernelFunction
-from neuro.specs import settle, whole
+from neuro.specs import real, settle, whole
 from neuro.symmetry import Symmetry
 
 
@@ -96,6 +96,10 @@ class Task(ABC):
         if self.symmetry and len(self.symmetry.signs) != len(self.observations):
             signs = len(self.symmetry.signs)
             raise wrong("symmetry", f"{len(self.observations)} signs", signs)
+        whole(self.max_steps, "max_steps", 1, 2**62)
+        worst = real(self.worst, "worst", -1e300, 1e300)
+        if real(self.solved_at, "solved_at", -1e300, 1e300) <= worst:
+            raise wrong("solved_at", f"more than worst, {worst:g}", self.solved_at)
 
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Center and scale of each observation, for encoders."""
@@ -165,7 +169,11 @@ class CompiledTask(Task):
         """
         states = np.empty((len(seeds), self.state_size))
         for row, seed in enumerate(seeds):
-            states[row] = self._start(whole(seed, f"seeds[{row}]", 0, 2**64 - 1))
+            state = self._start(whole(seed, f"seeds[{row}]", 0, 2**64 - 1))
+            if len(state) != self.state_size:
+                expected = f"{self.state_size} values, as from another seed"
+                raise wrong(f"task {self.name}: reset", expected, len(state))
+            states[row] = state
         return states
 
     @cached_property
@@ -179,7 +187,11 @@ class CompiledTask(Task):
         return drawn[:1] if (drawn == drawn[:1]).all() else drawn
 
     def _start(self, seed: int) -> NDArray[np.float64]:
-        return self.reset(np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))))
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+        state = np.asarray(self.reset(rng), dtype=np.float64)
+        if state.ndim != 1:
+            raise wrong(f"task {self.name}: reset", "an array of one dimension", state)
+        return state
 
     def begin(self, start: NDArray[np.float64]) -> Episode:
         return _CompiledEpisode(self, start)

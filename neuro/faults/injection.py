@@ -323,6 +323,7 @@ def _schedule(faults: FaultRound, horizon: int, seed: int, draw: int) -> list[_M
         # Each fault of a round has times of its own.
         own = int(hash_words(seed, k)) if k else seed
         changes = fault.when.changes(horizon, own, draw)
+        _check_changes(fault.when, changes)
         each.append([change for change in changes if change.tick < horizon])
     now: list[tuple[float, int]] = [(0.0, 0)] * len(faults)
     moments: dict[int, tuple[tuple[float, int], ...]] = {}
@@ -331,6 +332,15 @@ def _schedule(faults: FaultRound, horizon: int, seed: int, draw: int) -> list[_M
         now[k] = change.level, change.occasion
         moments[tick] = tuple(now)
     return list(moments.items())
+
+
+def _check_changes(time: FaultTime, changes: Sequence[Change]) -> None:
+    before = 0
+    for change in changes:
+        real(change.level, f"time {time.name}: level", 0.0, 1.0)
+        if change.tick < before:
+            raise wrong(f"time {time.name}: tick", f"at least {before}, in order", change.tick)
+        before = change.tick
 
 
 def _copies(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+from inspect import isabstract
+from typing import Any
+
+from neuro.errors import wrong
 from neuro.faults.analogue import (
     DeviceMismatch,
     Drift,
@@ -48,6 +53,7 @@ from neuro.faults.structural import (
     SynapticFailure,
 )
 from neuro.faults.times import parse_part
+from neuro.specs import lookup
 
 MODELS: dict[str, type[FaultModel]] = {cls.name: cls for cls in (
     Gaussian, GaussianIndependent, GaussianInverse, Uniform, UniformIndependent, UniformInverse,
@@ -62,8 +68,37 @@ MODELS: dict[str, type[FaultModel]] = {cls.name: cls for cls in (
 )}  # fmt: skip
 """Fault models by name; add your own class to use it on the command line and in configs."""
 
+REQUIRED = ("name", "severity", "severities", "typical", "largest")
+"""What a class must define, or inherit from `SiteFault`."""
+
 LISTED = "tardigrade faults --list"
 """What lists them: errors do not, for they are many."""
+
+
+def find_model(name: str, where: str = "model") -> type[FaultModel]:
+    """Find a fault model, and make sure that it says all that it must.
+
+    Raises
+    ------
+    InputError
+        Unknown, or something is missing that one's own model must define.
+    """
+    cls: Any = lookup(MODELS, name, where, LISTED)
+    expected = ""
+    if not (isinstance(cls, type) and issubclass(cls, FaultModel) and is_dataclass(cls)):
+        expected = "a dataclass that is a subclass of FaultModel or SiteFault"
+    elif isabstract(cls):
+        expected = f"a class with {', '.join(sorted(cls.__abstractmethods__))}()"
+    elif cls.strike is FaultModel.strike and cls.weights is FaultModel.weights:
+        expected = "a class with weights() or strike()"
+    elif lacking := [n for n in REQUIRED if not hasattr(cls, n)]:
+        expected = f"a class with {', '.join(lacking)}"
+    elif cls.name != name:
+        expected = f"a class whose name is {name}"
+    if expected:
+        raise wrong(f"{where} {name}", expected, getattr(cls, "__name__", repr(cls)))
+    found: type[FaultModel] = cls
+    return found
 
 
 def parse_model(text: str) -> FaultModel:
@@ -79,5 +114,6 @@ def parse_model(text: str) -> FaultModel:
     InputError
         Unknown model or parameter, or a value the model refuses.
     """
-    model: FaultModel = parse_part(MODELS, text, "model", LISTED)
+    find_model(text.partition(":")[0])
+    model: FaultModel = parse_part(MODELS, text, "model")
     return model

@@ -212,7 +212,7 @@ def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str, listed: 
         Unknown name or parameter, or a value that is refused.
     """
     name, _, rest = text.partition(":")
-    part = lookup(registry, name, kind, listed)
+    part = lookup(registry, name, kind)
     parameters: dict[str, int | float] = {}
     for item in filter(None, rest.split(",")):
         key, _, value = item.partition("=")

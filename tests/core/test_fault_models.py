@@ -990,6 +990,7 @@ class StuckAt(FaultModel):
     name: ClassVar[str] = "stuck-at"
     severity: ClassVar[str] = "probability that a synapse is stuck"
     severities: ClassVar[tuple[float, ...]] = (0.01, 0.1, 0.5)
+    typical: ClassVar[float] = 0.1
     largest: ClassVar[float] = 1.0
     value: float = 1.0
 
@@ -1027,6 +1028,28 @@ def test_models_of_ones_own(monkeypatch):
     assert held["al"] == [0.0] * 5
     each = strike_each(network, fault, 1, single_faults(network, fault.model, FaultSite()))
     assert [state(each, k)["al"].index(0.0) for k in range(5)] == [0, 1, 2, 3, 4]
+
+
+NOT_MODELS = [
+    (StuckAt(), "a dataclass that is a subclass of FaultModel or SiteFault, got StuckAt("),
+    (FaultSite, "a dataclass that is a subclass of FaultModel or SiteFault, got FaultSite"),
+    (type("Plain", (Gaussian.__base__,), {"name": "x"}), "a dataclass that is a subclass"),
+    (dataclass(type("Idle", (SiteFault,), {"name": "x"})), "a class with damage(), got Idle"),
+    (dataclass(type("Mute", (FaultModel,), {"name": "x"})), "a class with weights() or strike(), "),
+    (dataclass(type("Bare", (FaultModel,), {"name": "x", "strike": StuckAt.strike, "typical": 1.0,
+                                            "weights": StuckAt.weights, "severity": "share"})),
+     "a class with severities, largest, got Bare"),
+    (StuckAt, "a class whose name is x, got StuckAt"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("registered", "line"), NOT_MODELS, ids=[line for _, line in NOT_MODELS])
+def test_what_is_no_model_of_ones_own_is_named(monkeypatch, registered, line):
+    monkeypatch.setitem(MODELS, "x", registered)
+    for text in ("x", "x:value=2.0"):
+        with pytest.raises(InputError) as error:
+            parse_model(text)
+        assert str(error.value).startswith(f"model x: expected {line}")
 
 
 @pytest.mark.parametrize("base", ["(FaultModel):", "(SiteFault):"])
