@@ -31,6 +31,7 @@ from fitness.hierarchical import hierarchical_bootstrap
 from fitness.sampling import achieved_margin, sample_size
 from neuro import Current, FlipFlop, InputError, Network, WinnerTakesAll, load, save
 from neuro.faults import MODELS, TIMES, BitFlip, Fault, FaultSite, parse_model
+from neuro.kernels import FAR
 
 SCRIPT = Path(sys.executable).with_name("tardigrade")
 TASK = TASKS["cartpole"]
@@ -675,13 +676,16 @@ def test_killed_before_it_had_begun(capsys, place):
 
 
 def sabotage(monkeypatch):
-    """Let a proof claim too much: that no change of several weights matters."""
+    """Let a proof claim too much: that no copy ever leaves the golden episodes."""
     import fitness.faulty as module
 
-    def proven(margins, weights):
-        return np.ones((len(weights), len(margins.first)), dtype=np.bool_)
+    found = module.first_differences
 
-    monkeypatch.setattr(module, "harmless", proven)
+    def never(*everything):
+        begin_of, patched, patches = found(*everything)
+        return np.full_like(begin_of, FAR), patched, patches
+
+    monkeypatch.setattr(module, "first_differences", never)
 
 
 SEVERAL = ("faults", "net.json", "--model", "gaussian", "--severity", 0.5, *FEW)
