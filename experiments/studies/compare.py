@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Comparison(NamedTuple):
@@ -60,7 +63,7 @@ def compare_pairs(first: ArrayLike, second: ArrayLike, /) -> Comparison:
     return Comparison(p if np.isfinite(p) else 1.0, larger)
 
 
-def holm(found: Mapping[str, Comparison], /) -> dict[str, Comparison]:
+def holm(found: Mapping[Key, Comparison], /) -> dict[Key, Comparison]:
     """Correct the p values of several tests (Holm 1979).
 
     Examples
@@ -68,7 +71,8 @@ def holm(found: Mapping[str, Comparison], /) -> dict[str, Comparison]:
     >>> [c.p for c in holm({"a": Comparison(0.01, 0.9), "b": Comparison(0.04, 0.2)}).values()]
     [0.02, 0.04]
     """
-    corrected, least = {}, 0.0
+    corrected: dict[Key, Comparison] = {}
+    least = 0.0
     for rank, (name, plain) in enumerate(sorted(found.items(), key=lambda item: item[1].p)):
         least = max(least, min(1.0, (len(found) - rank) * plain.p))
         corrected[name] = plain._replace(p=least)
