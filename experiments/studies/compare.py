@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-
 Key = TypeVar("Key", bound=Hashable)
 
 
