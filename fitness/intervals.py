@@ -274,7 +274,8 @@ def mean_interval(
         if left is not None:
             shares = (certain + rng.multinomial(left, shares)) / (n + left)
         means.append(shares @ np.transpose([for_low, for_high]))
-    lows, highs = np.concatenate(means).T
+    # Rounding alone could leave the bounds, by the last bit.
+    lows, highs = np.clip(np.concatenate(means).T, *wide)
     return Interval(float(np.quantile(lows, least)), float(np.quantile(highs, 1.0 - least)))
 
 

@@ -39,6 +39,12 @@ def test_published_intervals(hits, n, score, exact, mid_p):
     assert rate_interval(hits, n) == pytest.approx(mid_p, abs=5e-5)
 
 
+def test_no_mean_is_beyond_what_values_can_be():
+    for seed in range(20):
+        interval = mean_interval([500.0] * 30, bounds=(0.0, 500.0), seed=seed, resamples=200)
+        assert 400.0 < interval.low < interval.high <= 500.0
+
+
 def test_published_interval_of_a_finite_population():
     """The example in the readme of R's samplingbook: 45 of 100, from 300, gives 110 to 161.
 
