@@ -52,7 +52,9 @@ def drawn(tmp_path):
         for number in range(networks):
             names.append(str(tmp_path / f"{number}.json"))
             save(controller(1.0 + number / 8), names[-1])
-        settings = {"draws": 6, "episodes": 2, "models": ("dead-synapse",), **options}
+        settings = {"episodes": 2, "models": ("dead-synapse",), **options}
+        if not options.get("single"):
+            settings["draws"] = 6
         resolved = Plan(tuple(names), **settings).resolve()
         found = {n: list(resolved.campaign.run(net)) for n, net in resolved.networks.items()}
         out = tmp_path / "out"
