@@ -21,7 +21,7 @@ from neuro.faults import Struck
 from neuro.golden import Golden
 from neuro.kernels import WIDEST, Copies
 from neuro.network_file import to_json
-from neuro.slots import golden_slots, pick
+from neuro.slots import dense, golden_slots, pick
 
 FEW = 16
 """Copies that are too few to look for what they have in common."""
@@ -237,11 +237,6 @@ def with_weights(network: Network, weights: NDArray[np.float64], /) -> Network:
         network, synapses=replace(network.synapses, weight=weights[:e]),
         input_synapses=replace(network.input_synapses, weight=weights[e:]),
     )  # fmt: skip
-
-
-def dense(copies: Copies, /) -> NDArray[np.float64]:
-    """All weights that copies begin with, shape (K, E + I)."""
-    return np.concatenate([copies.weight, copies.in_weight], axis=1)
 
 
 def _order(copy: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:

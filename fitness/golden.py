@@ -19,6 +19,7 @@ from neuro.kernels import FAR, WIDEST, Copies, edits_neurons
 from neuro.program import compile_network
 from neuro.replay import incoming, replay, rows_of
 from neuro.simulate import checked_copies, golden_copies
+from neuro.slots import dense
 
 KINDS = {"fired": np.uint32, "pulses": np.uint64}
 """Types of notes that are not floating-point numbers."""
@@ -107,14 +108,13 @@ def _room(shapes: Mapping[str, tuple[int, int]]) -> dict[str, NDArray[Any]]:
     pages, which are a third of a recording faster than thousands of small ones.
     """
     kinds = {name: np.dtype(KINDS.get(name, np.float64)) for name in shapes}
-    sizes = [math.prod(shape) * kinds[name].itemsize for name, shape in shapes.items()]
-    ends = np.cumsum([-(-size // LINE) * LINE for size in sizes])
-    memory = np.empty(int(ends[-1]) + LINE, dtype=np.uint8)
-    memory = memory[-memory.ctypes.data % LINE :]
+    sizes = {name: math.prod(shape) * kinds[name].itemsize for name, shape in shapes.items()}
+    memory = np.empty(sum(sizes.values()) + LINE * (len(sizes) + 1), dtype=np.uint8)
+    begin = -memory.ctypes.data % LINE
     arrays = {}
-    for (name, shape), size, end in zip(shapes.items(), sizes, ends, strict=True):
-        begin = end - -(-size // LINE) * LINE
-        arrays[name] = memory[begin : begin + size].view(kinds[name]).reshape(shape)
+    for name, size in sizes.items():
+        arrays[name] = memory[begin : begin + size].view(kinds[name]).reshape(shapes[name])
+        begin += -(-size // LINE) * LINE
     return arrays
 
 
@@ -171,9 +171,8 @@ def first_differences(
     edited = np.repeat(rows.neuron, np.diff(rows.first))
     own[edited[rows.place >= weights[edited]]] = True
     replay(
-        p, q, golden, blocks, ends, rows,
-        np.concatenate([copies.weight, copies.in_weight], axis=1), own, network.readout.kernel,
-        begin_of, patches, spoke,
+        p, q, golden, blocks, ends, rows, dense(copies), own, network.readout.kernel, begin_of,
+        patches, spoke,
     )  # fmt: skip
     if spoke.any() and followed(network, task):
         follow(

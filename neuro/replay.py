@@ -28,6 +28,7 @@ from neuro.decisions import FIRST, POTENTIAL
 from neuro.jit import kernel
 from neuro.kernels import FAR, WIDEST, Copies, aligned, update, update_full
 from neuro.program import Program
+from neuro.slots import dense
 from neuro.vectors import at_least, borrow, choose, load, lowest_bit, row_of, spread, store
 
 OWN = 14
@@ -142,13 +143,13 @@ def rows_of(p: Program, q: Incoming, copies: Copies, chosen: NDArray[np.bool_], 
         parameter = gain + len(p.inputs) + k * n
         place[parameter : parameter + n] = weights + 5 + k
 
-    dense = np.concatenate([copies.weight, copies.in_weight], axis=1)
-    changed = (dense != np.concatenate([p.weight, p.in_weight])) & chosen[:, None]
+    count, now, golden = len(chosen), dense(copies), np.concatenate([p.weight, p.in_weight])
+    changed = (now != golden) & chosen[:, None]
     copy, slot = np.nonzero(changed)
-    from_start = np.unique(owner[slot] * len(dense) + copy)
-    edited = np.repeat(np.arange(len(dense)), np.diff(copies.first))
+    from_start = np.unique(owner[slot] * count + copy)
+    edited = np.repeat(np.arange(count), np.diff(copies.first))
     kept = np.flatnonzero(chosen[edited])
-    key = owner[copies.slot[kept]] * len(dense) + edited[kept]
+    key = owner[copies.slot[kept]] * count + edited[kept]
     # The weight of a spike is that of the tick at which it was sent.
     tick, slot = copies.tick[kept], copies.slot[kept]
     tick = tick + np.append(p.delay, 0)[np.minimum(slot, e)]
@@ -159,11 +160,15 @@ def rows_of(p: Program, q: Incoming, copies: Copies, chosen: NDArray[np.bool_], 
     begin = np.zeros(len(rows), dtype=np.int64)
     late = np.isin(rows, from_start, invert=True)
     begin[late] = tick[first[:-1][late]] // p.ticks
-    neuron, copy = np.divmod(rows, max(1, len(dense)))
-    alone = np.bincount(copy, minlength=len(dense))[copy] == 1
+    neuron, copy = np.divmod(rows, max(1, count))
+    alone = np.bincount(copy, minlength=count)[copy] == 1
     beyond = np.full(len(rows), -1)
-    if not len(key):
-        order, beyond = _largest_first(dense, p, copy, neuron, alone)
+    if len(rows) and not len(key):
+        one = alone & (changed[copy].sum(axis=1) == 1)
+        column = np.argmax(changed[copy], axis=1)
+        size = (now - golden)[copy, column]
+        # Currents may be negative: more of an input weight is not more of what it brings.
+        order, beyond = _largest_first(one & (column < e), column, size, neuron)
         copy, neuron, alone = copy[order], neuron[order], alone[order]
     return Rows(
         copy, neuron, begin, alone, beyond, first, tick, place[copies.slot[kept]],
@@ -172,29 +177,27 @@ def rows_of(p: Program, q: Incoming, copies: Copies, chosen: NDArray[np.bool_], 
 
 
 def _largest_first(
-    dense: NDArray[np.float64],
-    p: Program,
-    copy: NDArray[np.int64],
+    one: NDArray[np.bool_],
+    column: NDArray[np.int64],
+    size: NDArray[np.float64],
     neuron: NDArray[np.int64],
-    alone: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Sort rows so that those with larger changes of a weight come first; return `Rows.beyond`."""
-    change = dense[copy, : len(p.weight)] - p.weight
-    column = np.argmax(change != 0.0, axis=1) if len(p.weight) else np.zeros(len(copy), np.int64)
-    one = alone & ((dense[copy] != np.concatenate([p.weight, p.in_weight])).sum(axis=1) == 1)
-    size = change[np.arange(len(copy)), column] if len(p.weight) else np.zeros(len(copy))
-    one &= size != 0.0
-    chain = np.where(one, 2 * column + (size > 0.0), -1 - np.arange(len(copy)))
+    """Sort rows so that those with larger changes of a weight come first; return `Rows.beyond`.
+
+    Where it is `one` weight that is changed, `column` says which and `size` by how much.
+    """
+    count = len(one)
+    chain = np.where(one, 2 * column + (size > 0.0), -1 - np.arange(count))
     order = np.lexsort((-np.abs(size), chain))
     follows = np.append(False, np.diff(chain[order]) == 0)
     begins = np.flatnonzero(~follows)
-    rank = np.empty(len(copy), dtype=np.int64)
-    rank[order] = np.arange(len(copy)) - np.repeat(begins, np.diff(begins, append=len(copy)))
-    before = np.full(len(copy), -1)
+    rank = np.empty(count, dtype=np.int64)
+    rank[order] = np.arange(count) - np.repeat(begins, np.diff(begins, append=count))
+    before = np.full(count, -1)
     before[order[1:]] = np.where(follows[1:], order[:-1], -1)
     order = np.lexsort((rank, neuron))
-    place = np.empty(len(copy), dtype=np.int64)
-    place[order] = np.arange(len(copy))
+    place = np.empty(count, dtype=np.int64)
+    place[order] = np.arange(count)
     before = before[order]
     return order, np.where(before >= 0, place[before], -1)
 

@@ -139,3 +139,15 @@ def pick(copies: Copies, chosen: ArrayLike, /) -> Copies:
         copies.weight[chosen], copies.in_weight[chosen], first, copies.tick[edits],
         copies.slot[edits], copies.value[edits],
     )  # fmt: skip
+
+
+def dense(copies: Copies, /) -> NDArray[np.float64]:
+    """All weights that copies begin with, as slots are numbered; shape (K, E + I).
+
+    Examples
+    --------
+    >>> from neuro import Network, golden_copies
+    >>> dense(golden_copies(Network.build(2, [(0, 1, 0.5, 1)]), 3)).shape
+    (3, 1)
+    """
+    return np.concatenate([copies.weight, copies.in_weight], axis=1)

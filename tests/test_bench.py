@@ -11,6 +11,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from command import tardigrade
 
 from benchmarks import launch, own, rows, scaling, search, table
 from benchmarks.controllers import current_network, flip_flop_network, small_network
@@ -25,7 +26,6 @@ from benchmarks.problems import (
     noisy_copies,
     random_problem,
 )
-from experiments.cli import main
 from experiments.config import resolve
 from experiments.run_directory import objective_specs
 from fitness import TASKS, play
@@ -36,11 +36,7 @@ OWN_ROW = "32 copies of 10 neurons"
 
 def bench(capsys, *arguments):
     """Run the command; return its exit code, stdout and stderr."""
-    try:
-        code = main(["bench", *map(str, arguments)])
-    except SystemExit as end:
-        code = end.code
-    return code, *capsys.readouterr()
+    return tardigrade(capsys, "bench", *arguments)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import answer, tardigrade
 from interrupting import interrupt
 from timeless import timeless
 
@@ -38,24 +39,6 @@ SMALL = ["cartpole", "--population", "8", "--generations", "2", "--seed", "1", *
 LONG = ["cartpole", "--population", "16", "--generations", "40", "--seed", "2", *QUICK,
         "--set", "objectives.starts=2"]  # fmt: skip
 LEAN = (0.1, 0.3, 1.0, 1.0)
-
-
-def tardigrade(capsys, *arguments):
-    """Run a command; return its exit code, stdout and stderr."""
-    try:
-        code = main([str(a) for a in arguments])
-    except SystemExit as end:
-        code = end.code
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def answer(capsys, *arguments):
-    """Run a command with --json that succeeds; return the object."""
-    code, out, err = tardigrade(capsys, *arguments, "--json")
-    assert (code, err) == (0, "")
-    assert len(out.splitlines()) == 1  # nothing but the object
-    return json.loads(out)
 
 
 def files_in(folder):

@@ -1,17 +1,16 @@
 """Gymnasium environments as tasks: ``gymnasium:ID?option=value``."""
 
-import json
 import os
 from dataclasses import replace
 
 import gymnasium
 import numpy as np
 import pytest
+from command import answer
 from timeless import timeless
 
 from evo import MUTATIONS, SearchSpace, decode
 from evo.operators import mutate, random_genome
-from experiments.cli import main
 from experiments.config import resolve
 from fitness import (
     TASKS,
@@ -512,13 +511,6 @@ def test_evaluators_agree_with_the_compiled_task():
 
 
 # --- the command line --------------------------------------------------------------------------
-
-
-def answer(capsys, *arguments):
-    assert main([str(a) for a in (*arguments, "--json")]) == 0
-    out, err = capsys.readouterr()
-    assert err == ""
-    return json.loads(out)
 
 
 def contents(run, file):

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
+from command import answer, tardigrade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interrupting import interrupt
 
 import experiments.faults.pictures as pictures
 import experiments.faults.study as study
-from experiments.cli import main
 from experiments.faults.plan import Plan, read_plan
 from experiments.faults.store import DirectoryStore
 from experiments.tables import write_parquet
@@ -38,23 +38,6 @@ TASK = TASKS["cartpole"]
 LEAN = (0.1, 0.3, 1.0, 1.0)
 FEW = ("--draws", 5, "--episodes", 2)
 TABLES = ("rows.csv", "summary.csv", "curves.csv", "sites.csv", "bits.csv")
-
-
-def tardigrade(capsys, *arguments):
-    """Run a command; return its exit code, stdout and stderr."""
-    try:
-        code = main([str(a) for a in arguments])
-    except SystemExit as end:
-        code = end.code
-    out, err = capsys.readouterr()
-    return code, out, err
-
-
-def answer(capsys, *arguments):
-    """Run a command with --json that succeeds; return the object."""
-    code, out, err = tardigrade(capsys, *arguments, "--json")
-    assert (code, err) == (0, ""), err
-    return json.loads(out)
 
 
 def line_of(capsys, *arguments):

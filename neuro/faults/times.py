@@ -203,7 +203,7 @@ def parse_time(text: str) -> FaultTime:
     return time
 
 
-def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str, listed: str = "") -> Any:
+def parse_part(registry: Mapping[str, type[Any]], text: str, kind: str) -> Any:
     """Make a model or a time from ``name`` or ``name:parameter=value,...``.
 
     Raises

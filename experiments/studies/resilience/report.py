@@ -36,12 +36,14 @@ def write_report() -> str:
     for part, title in BUDGETS:
         rows = _complete(read_rows(f"resilience-{part}"))
         if rows:
-            text += [f"## With {title}\n", _answer(rows), _arms(rows), _tests(rows), _matched(rows)]
+            pairs = _pairs(rows)
+            text += [f"## With {title}\n", _answer(pairs), _arms(rows), _tests(pairs)]
+            text.append(_matched(rows))
             _draw(rows, RESULTS / f"resilience-{part}.png")
             text.append(f"![drops by arm](resilience-{part}.png)\n")
-    matrix = read_rows("resilience-main") + read_rows("resilience-matrix")
-    if read_rows("resilience-matrix"):
-        text += ["## Trained on one fault, tested with another\n", _matrix(matrix)]
+    if others := read_rows("resilience-matrix"):
+        matrix = _matrix(read_rows("resilience-main") + others)
+        text += ["## Trained on one fault, tested with another\n", matrix]
     found = "\n".join(text)
     write_atomically(RESULTS / "resilience.md", found)
     return found
@@ -156,9 +158,8 @@ def _pairs(rows: Rows) -> list[Pair]:
     ]
 
 
-def _answer(rows: Rows) -> str:
+def _answer(pairs: list[Pair]) -> str:
     """Say in a paragraph what the comparisons come to."""
-    pairs = _pairs(rows)
     parts = []
     for other in MAIN[:2]:
         mine = [p for p in pairs if p.other == other]
@@ -185,9 +186,8 @@ def _answer(rows: Rows) -> str:
     )
 
 
-def _tests(rows: Rows) -> str:
+def _tests(pairs: list[Pair]) -> str:
     """Write the comparisons as a table."""
-    pairs = _pairs(rows)
     head = ["task", "arm", "against", "size", "p", f"drop at {AT}", "p", "drop, unseen faults",
             "p", "score", "as expected"]  # fmt: skip
     body = []
