@@ -21,7 +21,8 @@ from neuro.faults import Struck
 from neuro.golden import Golden
 from neuro.kernels import WIDEST, Copies
 from neuro.network_file import to_json
-from neuro.slots import dense, golden_slots, pick
+from neuro.simulate import golden_copies
+from neuro.slots import dense, golden_slots, joined, pick
 
 FEW = 16
 """Copies that are too few to look for what they have in common."""
@@ -32,6 +33,9 @@ LEAST = 5000
 TRIED, WORTHWHILE = 8, 0.8
 """Where every change of a potential is seen: how many starts are tried, and how much of them must
 be left out at least."""
+
+Scores = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""Of episodes, and how many decisions they have."""
 
 
 class FaultyPlayer:
@@ -57,7 +61,7 @@ class FaultyPlayer:
     Attributes
     ----------
     golden : ndarray of float64, shape (S,)
-        Scores without faults.
+        Scores without faults. Those cost next to nothing once copies were played.
     played, asked : int
         How many episodes were played, of how many that were asked for.
 
@@ -81,14 +85,25 @@ class FaultyPlayer:
     ) -> None:
         self.network, self.task, self.starts = network, task, starts
         self.accelerate = accelerate and isinstance(task, CompiledTask)
-        self.golden, self._steps, _ = play(network, task, starts)
         self.played = self.asked = 0
-        self._kept: tuple[str, Golden | None] = "", None
+        self._known: Scores | None = None
+        self._kept: tuple[str | bytes, Golden | None] = "", None
+
+    @property
+    def golden(self) -> NDArray[np.float64]:
+        """Scores without faults, shape (S,)."""
+        return self._without_faults()[0]
 
     @property
     def longest(self) -> int:
         """Ticks of the longest golden episode."""
-        return int(self._steps.max(initial=1)) * self._ticks
+        return int(self._without_faults()[1].max(initial=1)) * self._ticks
+
+    def _without_faults(self) -> Scores:
+        """Return golden scores and decisions, played if no call has had them beside its copies."""
+        if self._known is None:
+            self._known = play(self.network, self.task, self.starts)[:2]
+        return self._known
 
     @property
     def _ticks(self) -> int:
@@ -100,15 +115,31 @@ class FaultyPlayer:
         self.asked += len(copies.weight) * len(self.starts)
         if not self.accelerate:
             return self._play_all(struck)
-        if len(copies.weight) * self._steps.sum() < LEAST:
+        if len(copies.weight) * self._decisions() < LEAST:
             return self._play_all(struck)
         which, same = distinct(copies)
         unique = pick(copies, which)
-        network = with_weights(struck.network, self._usual(struck))
-        golden = self._recorded(network) if self._pays(network, unique) else None
+        # Golden weights are one more copy where they are not what copies are compared with.
+        beside = self._known is None and struck.network is self.network
+        if beside:
+            unique = joined(unique, golden_copies(self.network))
+        usual = self._usual(struck)
+        network = with_weights(struck.network, usual)
+        key = usual.tobytes() if struck.network is self.network else to_json(network)
+        golden = self._recorded(network, key) if self._pays(network, unique) else None
         if golden is None:
             return self._play_all(Struck(struck.network, unique))[same]
-        return self._play_some(network, unique, golden)[same]
+        scores, steps = self._play_some(network, unique, golden)
+        if beside:
+            self._known = scores[-1], steps[-1]
+        return scores[same]
+
+    def _decisions(self) -> int:
+        """Decisions of golden episodes: at most so many where they were not played."""
+        if self._known is not None:
+            return int(self._known[1].sum())
+        assert isinstance(self.task, CompiledTask)
+        return len(self.starts) * self.task.max_steps
 
     def _usual(self, struck: Struck) -> NDArray[np.float64]:
         """Return the weights that most copies differ least from.
@@ -137,18 +168,21 @@ class FaultyPlayer:
         left = np.maximum(golden.steps - begin_of, 0).sum()
         return bool(left < WORTHWHILE * golden.steps.sum() * len(begin_of))
 
-    def _recorded(self, network: Network) -> Golden | None:
-        """Return golden episodes of a network, kept until others are asked for."""
+    def _recorded(self, network: Network, key: str | bytes) -> Golden | None:
+        """Return golden episodes of a network, kept until those with another key are asked for."""
         assert isinstance(self.task, CompiledTask)
-        key = to_json(network)
         kept, golden = self._kept
         if kept != key:
-            golden = record_golden(network, self.task, self.starts, self._steps)
+            likely = None if self._known is None else self._known[1]
+            golden = record_golden(network, self.task, self.starts, likely)
             self._kept = key, golden
         return golden
 
-    def _play_some(self, network: Network, copies: Copies, golden: Golden) -> NDArray[np.float64]:
-        """Play the copies where and when they make a difference to golden episodes."""
+    def _play_some(self, network: Network, copies: Copies, golden: Golden) -> Scores:
+        """Play the copies where and when they make a difference to golden episodes.
+
+        Returns scores and decisions, both of shape (K, S).
+        """
         assert isinstance(self.task, CompiledTask)
         edits = np.diff(copies.first)
         few = edits <= MANY
@@ -164,15 +198,15 @@ class FaultyPlayer:
         order = np.lexsort((start, begin, copy)) if begin.any() else _order(copy, start)
         copy, start, begin = copy[order], start[order], begin[order]
         self.played += len(copy)
-        passes = passing(network, copies, self.longest)
+        passes = passing(network, copies, int(golden.steps.max(initial=1)) * self._ticks)
         if np.isnan(golden.returns).any():
             passes[:] = False  # what diverges is not told by rewards alone
-        scores = np.repeat(golden.returns[None, :], len(copies.weight), axis=0)
-        scores[copy, start] = play_on(
+        scores, steps = (np.repeat(a[None], len(few), axis=0) for a in (golden.returns, golden.steps))
+        scores[copy, start], steps[copy, start], _ = play_on(
             network, self.task, self.starts, copies, copy, start, begin, patched, patches, passes,
             golden,
-        ).scores  # fmt: skip
-        return scores
+        )  # fmt: skip
+        return scores, steps
 
     def _play_all(self, struck: Struck) -> NDArray[np.float64]:
         count, starts = len(struck.copies.weight), len(self.starts)
@@ -200,9 +234,10 @@ def distinct(copies: Copies, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     known: dict[bytes, int] = {}
     which: list[int] = []
     same = np.empty(len(copies.weight), dtype=np.int64)
-    weights, first = dense(copies), copies.first.tolist()
-    for k, row in enumerate(weights):
-        key = row.tobytes()
+    first, weights = copies.first.tolist(), dense(copies)
+    all_bytes, wide = weights.tobytes(), weights.itemsize * weights.shape[1]
+    for k in range(len(weights)):
+        key = all_bytes[k * wide : (k + 1) * wide]
         if first[k] < first[k + 1]:
             edits = slice(first[k], first[k + 1])
             key += b"".join(a[edits].tobytes() for a in (copies.tick, copies.slot, copies.value))

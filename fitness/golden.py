@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ MOST_ROOM = 2**27
 MOST_SNAPSHOTS = 2**25
 """Numbers that its snapshots may take: 256 MiB."""
 
+_compiled = lru_cache(maxsize=8)(compile_network)
+"""What is recorded, replayed and played on is compiled once."""
+
 
 def record_golden(
     network: Network,
@@ -51,7 +55,7 @@ def record_golden(
     memory. If the notes do, there is nothing.
     """
     encoder, readout = check_fit(network, task)
-    p, copies = compile_network(network), golden_copies(network)
+    p, copies = _compiled(network), golden_copies(network)
     starts = np.array(starts, dtype=np.float64, order="C")
     n, count, most = len(p.al), len(starts), task.max_steps
     wide = 8 if count <= 8 else 16 if count <= 16 else WIDEST
@@ -159,7 +163,7 @@ def first_differences(
         What is not golden by then: see `neuro.closed_loop.play_on`.
     """
     assert network.readout is not None
-    p, shape = compile_network(network), (len(chosen), len(golden.steps))
+    p, shape = _compiled(network), (len(chosen), len(golden.steps))
     q = incoming(p)
     rows = rows_of(p, q, copies, chosen)
     begin_of, patches = np.full(shape, FAR), np.empty((*shape, 3))
@@ -221,7 +225,7 @@ def play_on(
     jobs = len(copy_of)
     result = Episodes(np.zeros(jobs), np.zeros(jobs, np.int64), np.zeros(jobs, np.bool_))
     closed_loop.play_on(
-        compile_network(network), copies, copy_of, start_of, begin_of, patched, patches, passes,
+        _compiled(network), copies, copy_of, start_of, begin_of, patched, patches, passes,
         golden, np.array(starts, dtype=np.float64, order="C"), task.max_steps, encoder.kernel,
         readout.kernel, task.observe, task.step, len(task.observations), *result,
     )  # fmt: skip

@@ -141,6 +141,21 @@ def pick(copies: Copies, chosen: ArrayLike, /) -> Copies:
     )  # fmt: skip
 
 
+def joined(copies: Copies, more: Copies, /) -> Copies:
+    """Return copies, and after these some more of the same network.
+
+    Examples
+    --------
+    >>> from neuro import Network, golden_copies
+    >>> network = Network.build(2, [(0, 1, 0.5, 1)])
+    >>> len(joined(golden_copies(network, 3), golden_copies(network, 2)).weight)
+    5
+    """
+    first = np.append(copies.first, copies.first[-1] + more.first[1:])
+    pairs = zip(copies, more, strict=True)
+    return Copies(*(np.concatenate(pair) for pair in pairs))._replace(first=first)
+
+
 def dense(copies: Copies, /) -> NDArray[np.float64]:
     """All weights that copies begin with, as slots are numbered; shape (K, E + I).
 
