@@ -216,12 +216,12 @@ class Campaign:
         """
         starts = self.task.draw_starts(self.seed, "campaign", self.episodes)
         player = FaultyPlayer(network, self.task, starts, accelerate=self.accelerate)
-        _check_finite(player.golden, "golden scores")
         with ThreadPoolExecutor(self.workers) as pool:
             for model, severity in self.parts:
                 plan = self._plan(player, model, severity)
                 scores = self._scores(player, plan, store, pool, progress)
                 count = len(scores)
+                _check_finite(player.golden, "golden scores")
                 yield Outcome(
                     model, severity, player.golden, scores, plan.numbers[:count],
                     None if plan.ticks is None else plan.ticks[:count], plan.population,
@@ -265,7 +265,7 @@ class Campaign:
         """Play what the store does not have, up to where the interval is narrow enough."""
         key = "" if store is None else self._key(player, plan)
         kept = None if store is None else store.load(key)
-        scores = np.empty((0, len(player.golden))) if kept is None else kept[: len(plan.numbers)]
+        scores = np.empty((0, len(player.starts))) if kept is None else kept[: len(plan.numbers)]
         if progress:
             progress(len(scores))
         total = len(plan.numbers)
@@ -298,6 +298,8 @@ class Campaign:
 
         try:
             for part in pool.map(play, begins):
+                # Not before: golden scores come beside those of copies.
+                _check_finite(player.golden, "golden scores")
                 _check_finite(part, f"scores under {plan.fault.model.name}")
                 parts.append(part)
                 if progress:

@@ -28,7 +28,7 @@ FEW = 16
 """Copies that are too few to look for what they have in common."""
 MANY = 100
 """Edits of a copy that are too many to look at each neuron: noise."""
-LEAST = 5000
+LEAST = 1000
 """Decisions that take less time to play than to find out which can be left out."""
 TRIED, WORTHWHILE = 8, 0.8
 """Where every change of a potential is seen: how many starts are tried, and how much of them must
@@ -119,16 +119,16 @@ class FaultyPlayer:
             return self._play_all(struck)
         which, same = distinct(copies)
         unique = pick(copies, which)
-        # Golden weights are one more copy where they are not what copies are compared with.
-        beside = self._known is None and struck.network is self.network
-        if beside:
-            unique = joined(unique, golden_copies(self.network))
         usual = self._usual(struck)
         network = with_weights(struck.network, usual)
         key = usual.tobytes() if struck.network is self.network else to_json(network)
         golden = self._recorded(network, key) if self._pays(network, unique) else None
         if golden is None:
             return self._play_all(Struck(struck.network, unique))[same]
+        # Golden weights are one more copy where they are not what copies are compared with.
+        beside = self._known is None and struck.network is self.network
+        if beside:
+            unique = joined(unique, golden_copies(self.network))
         scores, steps = self._play_some(network, unique, golden)
         if beside:
             self._known = scores[-1], steps[-1]
@@ -201,7 +201,8 @@ class FaultyPlayer:
         passes = passing(network, copies, int(golden.steps.max(initial=1)) * self._ticks)
         if np.isnan(golden.returns).any():
             passes[:] = False  # what diverges is not told by rewards alone
-        scores, steps = (np.repeat(a[None], len(few), axis=0) for a in (golden.returns, golden.steps))
+        scores = np.repeat(golden.returns[None], len(few), axis=0)
+        steps = np.repeat(golden.steps[None], len(few), axis=0)
         scores[copy, start], steps[copy, start], _ = play_on(
             network, self.task, self.starts, copies, copy, start, begin, patched, patches, passes,
             golden,

@@ -180,8 +180,8 @@ def first_differences(
     )  # fmt: skip
     if spoke.any() and followed(network, task):
         follow(
-            p, golden, blocks, ends, copies, np.flatnonzero(spoke), bool(edits_neurons(p, copies)),
-            network.readout.kernel, begin_of,
+            p, golden, blocks, ends, rows, copies, np.flatnonzero(spoke),
+            bool(edits_neurons(p, copies)), network.readout.kernel, begin_of,
         )  # fmt: skip
     patched = np.full(len(chosen), -1)
     patched[rows.copy[rows.alone]] = rows.neuron[rows.alone]

@@ -180,8 +180,12 @@ def set_currents(p, x, ports, stride, lanes):
 
 
 @kernel
-def run_decision(p, x, ports, stride, active, start, lanes):
-    """Run the ticks of one decision and note what the readout sees of the outputs."""
+def run_decision(p, x, ports, stride, active, start, lanes, known=None, at=0):
+    """Run the ticks of one decision and note what the readout sees of the outputs.
+
+    If it is `known` who fires, from row `at` on a bit for each lane, only neurons that are
+    ``x.swept`` are simulated.
+    """
     words, own, logged = (p.ticks + 63) // 64, len(x.own) > 0, len(ports.log) > 0
     zero, one = spread(0.0, lanes), spread(1.0, lanes)
     set_currents(p, x, ports, stride, lanes)
@@ -211,7 +215,13 @@ def run_decision(p, x, ports, stride, active, start, lanes):
                 store(x.ext, j * stride, ext)
                 x.driven[j] = own or pulsing or p.bias[j] != 0.0
                 ports.pulsing[c] = pulsing
-        tick_lanes(p, x, stride, active, start + t, lanes)
+        if known is not None:
+            for j in range(len(p.al)):
+                if not x.swept[j]:
+                    x.fired[j] = known[at + t, j]
+            tick_lanes(p, x, stride, active, start + t, lanes, True)
+        else:
+            tick_lanes(p, x, stride, active, start + t, lanes)
         if logged:
             for j in range(len(p.al)):
                 ports.log[t, j] = x.fired[j]

@@ -15,7 +15,7 @@ from typing import Any
 import numba
 import numba.experimental.function_type
 from numba import types
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.types import WrapperAddressProtocol
 from numba.extending import typeof_impl
 
@@ -23,16 +23,23 @@ _FILES = (
     "jit.py", "vectors.py", "program.py", "kernels.py", "decisions.py", "golden.py",
     "closed_loop.py", "replay.py", "follow.py",
 )  # fmt: skip
-_SOURCES = b"".join(
-    hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest() for name in _FILES
-)
+_SOURCES = hashlib.sha256(
+    b"".join(
+        hashlib.sha256((Path(__file__).parent / name).read_bytes()).digest() for name in _FILES
+    )
+).digest()[:8]
 
 
 class _Cache(FunctionCache):
     """A cache that notices a change in any kernel file; Numba's looks at the function's own."""
 
-    def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
-        return (*super()._index_key(signature, codegen), _SOURCES)
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        # In the names of files rather than in the key: an index that names types which are no more
+        # cannot even be read.
+        name = f"{self._impl.filename_base}-{_SOURCES.hex()}"
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = IndexDataCacheFile(self._cache_path, name, stamp)
 
 
 def kernel(function: Callable[..., Any], *, forceinline: bool = False) -> Any:

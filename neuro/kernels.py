@@ -258,8 +258,8 @@ class Lanes(NamedTuple):
         subtract.
     fired : ndarray of uint32, shape (N,)
         Spikes of the last tick: a bit for each lane.
-    driven : ndarray of bool, shape (N,)
-        Which neurons receive input or have a bias.
+    driven, swept : ndarray of bool, shape (N,)
+        Which neurons receive input or have a bias; and which ones are simulated.
     rows : ndarray of uint64
         Which neurons fired in any lane: neuron j is bit ``j % 64`` of ``rows[j // 64]``.
     first, target : ndarray of uint64
@@ -287,6 +287,7 @@ class Lanes(NamedTuple):
     constants: NDArray[np.float64]
     fired: NDArray[np.uint32]
     driven: NDArray[np.bool_]
+    swept: NDArray[np.bool_]
     rows: NDArray[np.uint64]
     first: NDArray[np.uint64]
     target: NDArray[np.uint64]
@@ -336,10 +337,10 @@ def new_lanes(p, stride, copies, own):
         slots, slots[: e * stride], slots[e * stride : v], slots[v : v + row],
         slots[v + row : v + 2 * row], slots[v + 2 * row : gain], slots[gain:parameters],
         slots[parameters:], aligned(n * p.ring * stride), aligned(row), constants,
-        np.zeros(n, dtype=np.uint32), driven, np.zeros((n + 63) // 64, dtype=np.uint64),
-        first, target, np.full(stride, -1), np.zeros(stride, dtype=np.int64),
-        np.zeros(stride, dtype=np.int64), np.zeros(stride, dtype=np.int64), np.full(1, FAR),
-        copies.tick, copies.slot, copies.value,
+        np.zeros(n, dtype=np.uint32), driven, np.ones(n, dtype=np.bool_),
+        np.zeros((n + 63) // 64, dtype=np.uint64), first, target, np.full(stride, -1),
+        np.zeros(stride, dtype=np.int64), np.zeros(stride, dtype=np.int64),
+        np.zeros(stride, dtype=np.int64), np.full(1, FAR), copies.tick, copies.slot, copies.value,
     )  # fmt: skip
 
 
@@ -418,7 +419,7 @@ def edit_lanes(x, stride, active, k):
 
 
 @inlined
-def sweep_plain(x, n, slot, stride, alive, lanes):
+def sweep_plain(x, n, slot, stride, alive, lanes, partly):
     """Update plain neurons in as many lanes as the type of `lanes` says."""
     zero = spread(0.0, lanes)
     wide, count = np.uint64(stride), np.uint64(n)
@@ -429,83 +430,89 @@ def sweep_plain(x, n, slot, stride, alive, lanes):
         rows = np.uint64(0)
         begin = np.uint64(64 * word)
         for j in range(begin, min(begin + np.uint64(64), count)):
-            row, constants = j * wide, j * np.uint64(8)
-            total = load(x.arriving, slot + row, lanes)
-            store(x.arriving, slot + row, zero)
-            if x.driven[j]:
-                total = total + load(x.ext, row, lanes)
-            v, fires = update(
-                load(x.v, row, lanes), total, spread(x.constants[constants], lanes),
-                spread(x.constants[constants + np.uint64(1)], lanes),
-                spread(x.constants[constants + np.uint64(2)], lanes),
-            )  # fmt: skip
-            store(x.v, row, v)
-            fired = np.uint64(fires) & alive
-            x.fired[j] = fired
-            rows |= np.uint64(fired != 0) << (j - begin)
+            if partly is None or x.swept[j]:
+                row, constants = j * wide, j * np.uint64(8)
+                total = load(x.arriving, slot + row, lanes)
+                store(x.arriving, slot + row, zero)
+                if x.driven[j]:
+                    total = total + load(x.ext, row, lanes)
+                v, fires = update(
+                    load(x.v, row, lanes), total, spread(x.constants[constants], lanes),
+                    spread(x.constants[constants + np.uint64(1)], lanes),
+                    spread(x.constants[constants + np.uint64(2)], lanes),
+                )  # fmt: skip
+                store(x.v, row, v)
+                x.fired[j] = np.uint64(fires) & alive
+            rows |= np.uint64(x.fired[j] != 0) << (j - begin)
         x.rows[word] = rows
 
 
 @inlined
-def sweep_full(x, n, slot, stride, active):
+def sweep_full(x, n, slot, stride, active, partly):
     """Update neurons of any kind, eight lanes at a time, with parameters of their own or shared."""
     eight = np.uint8(0)
     own, all_rows = len(x.own) > 0, n * stride
     zero, one = spread(0.0, eight), spread(1.0, eight)
     x.rows[:] = 0
     for j in range(n):
-        c = 8 * j
-        x.fired[j] = 0
-        for lane in range(0, active, 8):
-            row, arrival = j * stride + lane, (slot + j) * stride + lane
-            ext = zero
-            if x.driven[j]:
-                ext = load(x.ext, row, eight)
-            if own:
-                al = load(x.own, row, eight)
-                v_threshold = load(x.own, all_rows + row, eight)
-                v_reset = load(x.own, 2 * all_rows + row, eight)
-                be = load(x.own, 3 * all_rows + row, eight)
-                v_leak = load(x.own, 4 * all_rows + row, eight)
-                v_min = load(x.own, 5 * all_rows + row, eight)
-                refractory = load(x.own, 6 * all_rows + row, eight)
-                subtract = load(x.own, 7 * all_rows + row, eight)
-                ext = ext + load(x.own, 8 * all_rows + row, eight)
-            else:
-                al, v_threshold = spread(x.constants[c], eight), spread(x.constants[c + 1], eight)
-                v_reset, be = spread(x.constants[c + 2], eight), spread(x.constants[c + 3], eight)
-                v_leak, v_min = spread(x.constants[c + 4], eight), spread(x.constants[c + 5], eight)
-                refractory = spread(x.constants[c + 6], eight)
-                subtract = spread(x.constants[c + 7], eight)
-            v, g, held, fires = update_full(
-                load(x.v, row, eight), load(x.g, row, eight), load(x.held, row, eight),
-                load(x.arriving, arrival, eight), ext, al, v_threshold, v_reset, be, v_leak,
-                v_min, refractory, subtract, zero, one,
-            )  # fmt: skip
-            store(x.arriving, arrival, zero)
-            store(x.v, row, v)
-            store(x.g, row, g)
-            store(x.held, row, held)
-            if active - lane < 8:  # lanes beyond the active ones must not spike
-                fires &= np.uint8(0xFF >> (8 - (active - lane)))
-            x.fired[j] |= np.uint32(fires) << np.uint32(lane)
+        if partly is None or x.swept[j]:
+            c = 8 * j
+            x.fired[j] = 0
+            for lane in range(0, active, 8):
+                row, arrival = j * stride + lane, (slot + j) * stride + lane
+                ext = zero
+                if x.driven[j]:
+                    ext = load(x.ext, row, eight)
+                if own:
+                    al = load(x.own, row, eight)
+                    v_threshold = load(x.own, all_rows + row, eight)
+                    v_reset = load(x.own, 2 * all_rows + row, eight)
+                    be = load(x.own, 3 * all_rows + row, eight)
+                    v_leak = load(x.own, 4 * all_rows + row, eight)
+                    v_min = load(x.own, 5 * all_rows + row, eight)
+                    refractory = load(x.own, 6 * all_rows + row, eight)
+                    subtract = load(x.own, 7 * all_rows + row, eight)
+                    ext = ext + load(x.own, 8 * all_rows + row, eight)
+                else:
+                    al = spread(x.constants[c], eight)
+                    v_threshold = spread(x.constants[c + 1], eight)
+                    v_reset = spread(x.constants[c + 2], eight)
+                    be = spread(x.constants[c + 3], eight)
+                    v_leak = spread(x.constants[c + 4], eight)
+                    v_min = spread(x.constants[c + 5], eight)
+                    refractory = spread(x.constants[c + 6], eight)
+                    subtract = spread(x.constants[c + 7], eight)
+                v, g, held, fires = update_full(
+                    load(x.v, row, eight), load(x.g, row, eight), load(x.held, row, eight),
+                    load(x.arriving, arrival, eight), ext, al, v_threshold, v_reset, be, v_leak,
+                    v_min, refractory, subtract, zero, one,
+                )  # fmt: skip
+                store(x.arriving, arrival, zero)
+                store(x.v, row, v)
+                store(x.g, row, g)
+                store(x.held, row, held)
+                if active - lane < 8:  # lanes beyond the active ones must not spike
+                    fires &= np.uint8(0xFF >> (8 - (active - lane)))
+                x.fired[j] |= np.uint32(fires) << np.uint32(lane)
         x.rows[j // 64] |= np.uint64(x.fired[j] != 0) << np.uint64(j % 64)
 
 
 @inlined
-def tick_lanes(p, x, stride, active, k, lanes):
+def tick_lanes(p, x, stride, active, k, lanes, partly=None):
     """Advance the first `active` lanes by tick `k`; ``x.ext`` holds their input (see `Lanes`).
 
-    The type of `lanes` says how many lanes are swept, 8 or 32: at least the active ones.
+    The type of `lanes` says how many lanes are swept, 8 or 32: at least the active ones. What is
+    to be simulated `partly` leaves out neurons that are not ``x.swept``, whose spikes stand in
+    ``x.fired``; it is compiled apart, so that the rest does not pay for it.
     """
     n = len(p.al)
     slot = (k & (p.ring - 1)) * n
     if p.plain and len(x.own) == 0:
         # Lanes beyond the active ones are swept along; they must not spike.
         alive = np.uint64(0xFFFFFFFF) >> np.uint64(WIDEST - active)
-        sweep_plain(x, n, slot, stride, alive, lanes)
+        sweep_plain(x, n, slot, stride, alive, lanes, partly)
     else:
-        sweep_full(x, n, slot, stride, active)
+        sweep_full(x, n, slot, stride, active, partly)
     zero = spread(0.0, lanes)
     end, here, one_more = np.uint64(n * p.ring), np.uint64(slot), np.uint64(1)
     for word in range(len(x.rows)):
