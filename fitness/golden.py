@@ -130,9 +130,9 @@ def followed(network: Network, task: CompiledTask, /) -> bool:
     """
     s, encoder = network.synapses, network.encoder
     assert encoder is not None
-    hidden = np.isin(s.pre, [*s.post, *network.input_synapses.post]).any()
-    work = encoder.ticks * (len(network.neurons) + len(s))
-    return bool(hidden) and task.max_steps > 1 and work <= MOST_WORK
+    if task.max_steps == 1 or encoder.ticks * (len(network.neurons) + len(s)) > MOST_WORK:
+        return False
+    return bool(np.isin(s.pre, [*s.post, *network.input_synapses.post]).any())
 
 
 def first_differences(

@@ -155,11 +155,12 @@ def rows_of(p: Program, q: Incoming, copies: Copies, chosen: NDArray[np.bool_], 
     tick = tick + np.append(p.delay, 0)[np.minimum(slot, e)]
     order = np.lexsort((tick, key))
     kept, key, tick = kept[order], key[order], tick[order]
-    rows = np.union1d(from_start, key)
+    rows = np.union1d(from_start, key) if len(key) else from_start
     first = np.append(np.searchsorted(key, rows), len(key))
     begin = np.zeros(len(rows), dtype=np.int64)
-    late = np.isin(rows, from_start, invert=True)
-    begin[late] = tick[first[:-1][late]] // p.ticks
+    if len(key):
+        late = np.isin(rows, from_start, invert=True)
+        begin[late] = tick[first[:-1][late]] // p.ticks
     neuron, copy = np.divmod(rows, max(1, count))
     alone = np.bincount(copy, minlength=count)[copy] == 1
     beyond = np.full(len(rows), -1)

@@ -32,7 +32,7 @@ from neuro.faults import BitFlip, Fault, FaultSite, Struck, single_faults, strik
 
 NEURONS, SYNAPSES, TICKS, SAMPLES = 50, 200, 100, 150
 FIRING = 0.06
-REPEATS = 3
+REPEATS = 7
 EPISODES = 100
 EVOLVED = {"cartpole": 1000, "mountain-car": 1000, "acrobot": 300, "iris": 1000, "wine": 1000,
            "mountain-car-continuous": 500, "tennlab-easy": 100, "pendulum": 200}  # fmt: skip
