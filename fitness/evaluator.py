@@ -122,7 +122,7 @@ class Evaluator:
             Every epoch has starts and faults of its own.
         """
         measured, violation, steps, cases = self._play([prune(n) for n in networks], epoch)
-        rows = [[o.measure(m) for o in self.objectives] for m in measured]
+        rows = [[_worth(o, m) for o in self.objectives] for m in measured]
         shape = (len(networks), len(self.objectives))
         objectives = np.array(rows, dtype=np.float64).reshape(shape)
         for objective, values in zip(self.objectives, objectives.T, strict=True):
@@ -193,3 +193,11 @@ class Evaluator:
             for m, network in enumerate(networks)
         ]
         return measured, violation, steps, cases
+
+
+def _worth(objective: Objective, measured: Measurement) -> float:
+    value = objective.measure(measured)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise wrong(f"objective {objective.name}", "a number", value) from None

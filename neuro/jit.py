@@ -16,8 +16,11 @@ import numba
 import numba.experimental.function_type
 from numba import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.errors import NumbaError
 from numba.core.types import WrapperAddressProtocol
 from numba.extending import typeof_impl
+
+from neuro.errors import InputError
 
 _FILES = (
     "jit.py", "vectors.py", "program.py", "kernels.py", "decisions.py", "golden.py",
@@ -91,16 +94,35 @@ class KernelFunction(WrapperAddressProtocol):
     def __wrapper_address__(self) -> int:
         if self._compiled is None:
             try:
-                self._compiled = numba.cfunc(
-                    self._signature, cache=True, nopython=True, error_model="numpy"
-                )(self.function)
-            except RuntimeError as error:  # defined where no cache can live, e.g. a console
-                if "cannot cache" not in str(error):
+                self._compiled = self._compile()
+            except (NumbaError, TypeError) as error:
+                if isinstance(error, TypeError) and "Signature mismatch" not in str(error):
                     raise
-                self._compiled = numba.cfunc(self._signature, nopython=True, error_model="numpy")(
-                    self.function
-                )
+                name = f"{self.function.__module__}.{self.function.__qualname__}"
+                raise InputError(
+                    f"kernel function {name}: expected code that Numba compiles, "
+                    f"got {_reason(str(error))}"
+                ) from error
         return int(self._compiled.address)
+
+    def _compile(self) -> Any:
+        try:
+            return numba.cfunc(self._signature, cache=True, nopython=True, error_model="numpy")(
+                self.function
+            )
+        except RuntimeError as error:  # defined where no cache can live, e.g. a console
+            if "cannot cache" not in str(error):
+                raise
+            return numba.cfunc(self._signature, nopython=True, error_model="numpy")(self.function)
+
+
+def _reason(message: str) -> str:
+    """Find the line of Numba's message that says what is wrong; the others say where in Numba."""
+    lines = [line.strip() for line in message.splitlines()]
+    told = [line for line in lines if line and not line.startswith("Failed in ")] or [message]
+    # What a signature is found for, or not, is on the next line.
+    reason = " ".join(told[:2]) if told[0].endswith(":") else told[0]
+    return reason.partition(" for '$")[0]  # Numba's own names of values tell the user nothing
 
 
 @typeof_impl.register(KernelFunction)

@@ -53,6 +53,8 @@ def changing(*changes):
         (lambda: task(max_steps=0), "max_steps: expected a whole number from 1"),
         (lambda: begin(0.5, 0.5), "task c: reset: expected an array of one dimension, got array("),
         (lambda: begin([[0.5]], [0.5]), "task c: reset: expected an array of one dimension"),
+        (lambda: begin("left", "left"), "task c: reset: expected an array of numbers, got left"),
+        (lambda: begin({}, {}), "task c: reset: expected an array of numbers, got {}"),
         (lambda: begin([0.5], [0.5, 1.0], [0.5]),
          "task c: reset: expected 1 values, as from another seed, got 2"),
         (lambda: changing((0, 2.0)), "time listed: level: expected a number from 0 to 1, got 2.0"),

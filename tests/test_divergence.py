@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 
@@ -33,6 +34,39 @@ def diverge(state, action):
 
 
 DIVERGING = replace(TASK, name="diverging", step=diverge)
+IDLE = Network.build(
+    2, outputs=[0, 1], encoder=Current(scale=TASK.scale), readout=WinnerTakesAll()
+)  # fmt: skip
+
+
+@kernel_function(STEP)
+def unknown(state, action):
+    return nowhere, False  # noqa: F821
+
+
+@kernel_function(STEP)
+def reward_only(state, action):
+    return 1.0
+
+
+@kernel_function(STEP)
+def too_few(state):
+    return 1.0, False
+
+
+@kernel_function(STEP)
+def texts(state, action):
+    state[0] = "left"
+    return 1.0, False
+
+
+UNFIT = [
+    (unknown, "NameError: name 'nowhere' is not defined"),
+    (reward_only, "No conversion from float64 to Tuple(float64, bool)"),
+    (too_few, "Signature mismatch: 2 argument types given, but function takes 1 arguments"),
+    (texts, "No implementation of function Function(<built-in function setitem>) found for "
+     "signature: >>> setitem("),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -62,14 +96,19 @@ def test_evolution_names_the_score():
         evolve(evaluator, space, specs, Settings(4, 1), seed=1)
 
 
-def test_an_objective_that_is_no_number_is_named():
-    endless = Objective("endless", True, lambda m: np.inf, lambda task: (0.0, 1.0))
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (np.inf, "expected finite values, got inf"),
+        ("high", "expected a number, got high"),
+        (None, "expected a number, got None"),
+    ],
+)
+def test_an_objective_that_is_no_number_is_named(value, line):
+    endless = Objective("endless", True, lambda m: value, lambda task: (0.0, 1.0))
     evaluator = Evaluator(TASK, 1, draws=0, objectives=(endless,))
-    network = Network.build(
-        2, outputs=[0, 1], encoder=Current(scale=TASK.scale), readout=WinnerTakesAll()
-    )
-    with pytest.raises(InputError, match=r"^objective endless: expected finite values, got inf$"):
-        evaluator([network])
+    with pytest.raises(InputError, match=f"^objective endless: {line}$"):
+        evaluator([IDLE])
 
 
 def test_the_command_line_says_it_in_one_line(monkeypatch, capsys, tmp_path):
@@ -79,6 +118,24 @@ def test_the_command_line_says_it_in_one_line(monkeypatch, capsys, tmp_path):
         main([*words, "--out", str(tmp_path / "run")])
     line = "task diverging: step: expected finite rewards, got a score of nan"
     assert (end.value.code, capsys.readouterr().err) == (2, f"tardigrade evolve: error: {line}\n")
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="plain functions need not compile")
+@pytest.mark.parametrize(("step", "reason"), UNFIT, ids=[s.function.__name__ for s, _ in UNFIT])
+def test_steps_that_do_not_compile_are_named(step, reason, monkeypatch, capsys, tmp_path):
+    line = f"kernel function {__name__}.{step.function.__name__}: expected code that Numba "
+    line += f"compiles, got {reason}"
+    task = replace(TASK, name="unfit", step=step)
+    with pytest.raises(InputError) as error:
+        play(IDLE, task, TASK.starts([1]))
+    assert str(error.value).startswith(line)
+    monkeypatch.setitem(TASKS, "unfit", task)
+    words = ["evolve", "unfit", "--population", "4", "--generations", "1"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--out", str(tmp_path / "run")])
+    err = capsys.readouterr().err
+    assert (end.value.code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"tardigrade evolve: error: {line}")
 
 
 @pytest.mark.parametrize("part", ["observe", "step"])

@@ -188,7 +188,11 @@ class CompiledTask(Task):
 
     def _start(self, seed: int) -> NDArray[np.float64]:
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
-        state = np.asarray(self.reset(rng), dtype=np.float64)
+        given = self.reset(rng)
+        try:
+            state = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise wrong(f"task {self.name}: reset", "an array of numbers", given) from None
         if state.ndim != 1:
             raise wrong(f"task {self.name}: reset", "an array of one dimension", state)
         return state

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuro.errors import wrong
 from neuro.faults.draws import Draws
 from neuro.faults.times import FaultTime, Permanent
-from neuro.faults.values import Values, site_keys
+from neuro.faults.values import OWNERS, Values, as_numbers, site_keys
 
 
 class FaultModel(ABC):
@@ -98,11 +100,7 @@ class SiteFault(FaultModel):
     def strike(
         self, values: Values, severity: float, draws: Draws
     ) -> dict[str, NDArray[np.float64]]:
-        hit = draws.uniform() < severity
-        return {
-            name: np.where(hit, struck, values[name])
-            for name, struck in self.damage(values, draws).items()
-        }
+        return self._damaged(values, draws, draws.uniform() < severity)
 
     def ways(self) -> int:
         """Number of ways in which a site can be hit, such as its bits."""
@@ -116,8 +114,28 @@ class SiteFault(FaultModel):
         Fault number f is at site ``f // ways``, and there the way ``f % ways``.
         """
         sites = len(site_keys(values.network, self.owner))
-        hit = np.arange(sites) == (numbers // self.ways())[:, None]
-        return {
-            name: np.where(hit, struck, values[name])
-            for name, struck in self.damage(values, draws).items()
-        }
+        return self._damaged(values, draws, np.arange(sites) == (numbers // self.ways())[:, None])
+
+    def _damaged(
+        self, values: Values, draws: Draws, hit: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float64]]:
+        struck = {}
+        for name, damaged in check_quantities(self, self.damage(values, draws)).items():
+            where, golden = f"model {self.name}: faulty {name}", values[name]
+            array = as_numbers(damaged, where)
+            try:
+                fitting = np.broadcast_to(array, golden.shape)
+            except ValueError:
+                raise wrong(where, f"shape {golden.shape}", array.shape) from None
+            struck[name] = np.where(hit, fitting, golden)
+        return struck
+
+
+def check_quantities(model: FaultModel, changed: Any) -> Mapping[str, Any]:
+    """Refuse what a model returned unless it is a dictionary of what its sites have."""
+    if not isinstance(changed, Mapping):
+        raise wrong(f"model {model.name}", "a dictionary of quantities by name", changed)
+    for name in changed:
+        if OWNERS.get(name) != model.owner:
+            raise wrong(f"model {model.name}", f"what {model.owner} have", name)
+    return changed

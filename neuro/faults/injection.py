@@ -7,7 +7,7 @@ faults injected together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuro.errors import InputError, wrong
-from neuro.faults.contract import FaultModel, SiteFault
+from neuro.faults.contract import FaultModel, SiteFault, check_quantities
 from neuro.faults.draws import Draws
 from neuro.faults.image import Carrier, Image
 from neuro.faults.models import parse_model
 from neuro.faults.sites import FaultSite
 from neuro.faults.times import Change, FaultTime, Permanent
-from neuro.faults.values import OWNERS, STATES, Values, site_keys
+from neuro.faults.values import STATES, Values, site_keys
 from neuro.hashing import hash_words
 from neuro.kernels import Copies
 from neuro.network import Network
@@ -273,13 +273,12 @@ def _countable(model: FaultModel) -> SiteFault:
     return model
 
 
-def _change(
-    values: Values, model: FaultModel, changed: Mapping[str, Any], where: NDArray[np.bool_]
-) -> None:
-    for name, array in changed.items():
-        if OWNERS.get(name) != model.owner:
-            raise wrong(f"model {model.name}", f"what {model.owner} have", name)
-        values.change(name, array, where)
+def _change(values: Values, model: FaultModel, changed: Any, where: NDArray[np.bool_]) -> None:
+    for name, array in check_quantities(model, changed).items():
+        try:
+            values.change(name, array, where)
+        except InputError as error:
+            raise InputError(f"model {model.name}: {error}") from None
 
 
 _Rows = NDArray[np.int64]

@@ -69,6 +69,8 @@ class FaultSite:
 
     def check(self, owner: str, where: str = "site") -> None:
         """Refuse, by a name for the place, a model's `owner` that has no such sites."""
+        if owner not in KINDS_OF:
+            raise wrong(f"{where}: owner", f"one of {', '.join(KINDS_OF)}", owner)
         if not self.fits(owner):
             kinds = f" ({', '.join(KINDS_OF[owner])})" if self.kind not in KINDS_OF[owner] else ""
             shown = self.kind if self.group == "site" else f"{self.kind} by {self.group}"

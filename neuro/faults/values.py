@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,8 +84,9 @@ class Values:
         """Give a quantity new values, shape (K, sites), at some sites: (sites,) or (K, sites)."""
         if name not in OWNERS:
             raise wrong("faulty quantity", f"one of {', '.join(OWNERS)}", name)
-        if np.shape(values) != self[name].shape:
-            raise wrong(f"faulty {name}", f"shape {self[name].shape}", np.shape(values))
+        values = as_numbers(values, f"faulty {name}")
+        if values.shape != self[name].shape:
+            raise wrong(f"faulty {name}", f"shape {self[name].shape}", values.shape)
         if name not in _NONE and np.isnan(values).any():
             raise wrong(f"faulty {name}", "numbers", "nan")
         if name == "delay":
@@ -103,6 +106,16 @@ class Values:
                 now = self.changed[name]
                 again = copies[:, None] & (now != before[name]) & ~np.isnan(now)
                 self.renewed[name] = self.renewed.get(name, False) | again
+
+
+def as_numbers(values: Any, where: str) -> NDArray[np.float64]:
+    """Read what should be an array of numbers; NumPy would take None for one."""
+    try:
+        if values is not None:
+            return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        pass
+    raise wrong(where, "an array of numbers", values)
 
 
 def site_keys(network: Network, owner: str) -> NDArray[np.uint64]:

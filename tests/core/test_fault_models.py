@@ -1043,6 +1043,52 @@ NOT_MODELS = [
 ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Told(SiteFault):
+    """Neurons are damaged as the model is told."""
+
+    name: ClassVar[str] = "told"
+    owner: ClassVar[str] = "neurons"
+    result: object = None
+
+    def damage(self, values, draws):
+        return self.result
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (None, "model told: expected a dictionary of quantities by name, got None"),
+        ({"bia": np.zeros((2, 5))}, "model told: expected what neurons have, got bia"),
+        ({"bias": np.zeros((2, 4))}, "model told: faulty bias: expected shape (2, 5), got (2, 4)"),
+        (
+            {"bias": np.zeros((3, 2, 5))},
+            "model told: faulty bias: expected shape (2, 5), got (3, 2",
+        ),
+        ({"bias": None}, "model told: faulty bias: expected an array of numbers, got None"),
+        ({"bias": "high"}, "model told: faulty bias: expected an array of numbers, got high"),
+    ],
+)
+def test_damage_that_is_nonsense_names_the_model(result, line):
+    fault = Fault(Told(result), 0.5)
+    for strikes, what in ((strike, [fault]), (strike_each, fault)):
+        with pytest.raises(InputError) as error:
+            strikes(graded(), what, 1, [0, 1])
+        assert str(error.value).startswith(line)
+
+
+def test_owners_that_do_not_exist(monkeypatch):
+    lost = dataclass(frozen=True)(type("Lost", (Told,), {"name": "lost", "owner": "foo"}))
+    monkeypatch.setitem(MODELS, "lost", lost)
+    line = "owner: expected one of synapses, neurons, channels, got foo$"
+    with pytest.raises(InputError, match=f"^model lost: {line}"):
+        parse_model("lost")
+    with pytest.raises(InputError, match=f"^site of lost: {line}"):
+        Fault(lost(), 0.5)
+    with pytest.raises(InputError, match=f"^site: {line}"):
+        single_faults(graded(), lost(), FaultSite())
+
+
 @pytest.mark.parametrize(("registered", "line"), NOT_MODELS, ids=[line for _, line in NOT_MODELS])
 def test_what_is_no_model_of_ones_own_is_named(monkeypatch, registered, line):
     monkeypatch.setitem(MODELS, "x", registered)
