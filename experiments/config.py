@@ -177,6 +177,9 @@ def resolve(source: str, overrides: Sequence[tuple[str, Any]] = (), /) -> Config
             if not where and (Path(source) / "config.toml").is_file():
                 hint = f"did you mean {source}/config.toml, or tardigrade resume {source}?"
                 raise InputError(f"task: expected a name, got a directory; {hint}") from None
+            if not where and os.path.isfile(source):
+                expected = "a name, or a configuration file, which ends in .toml"
+                raise wrong("task", expected, f"the file {source}") from None
             raise error
         tables = default_tables(task)
         # Which part first: naming another one drops the parameters of the one before.

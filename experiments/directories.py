@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from neuro.errors import InputError
+from neuro.errors import InputError, wrong
 
 
 def new_directory(path: Path) -> Path:
@@ -14,11 +14,13 @@ def new_directory(path: Path) -> Path:
     Raises
     ------
     InputError
-        It has files in it, or cannot be made or written.
+        It is a file, has files in it, or cannot be made or written.
     """
     try:
         if path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path}: expected a new or empty directory, got one with files in it")
+        if path.exists() and not path.is_dir():
+            raise wrong(str(path), "a new or empty directory", "a file")
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None

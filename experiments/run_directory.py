@@ -60,6 +60,30 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
+def expect_run(path: Path) -> None:
+    """Refuse what is no run directory, and say what it is instead.
+
+    Raises
+    ------
+    InputError
+        There is no config.toml in it; names a run below it if there is one.
+    """
+    try:
+        (path / "config.toml").stat()
+        return
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):  # whoever reads the file says what is wrong with it
+        return
+    got, hint = "a file" if path.exists() else "nothing of that name", ""
+    if path.is_dir():
+        got = "a directory without config.toml"
+        if runs := sorted(file.parent for file in path.glob("*/config.toml")):
+            hint = f"; did you mean {runs[0]}?"
+    line = wrong(str(path), "a run directory, as tardigrade evolve --out makes it", got)
+    raise InputError(f"{line}{hint}")
+
+
 def read_seeds(config: Config) -> list[Genome]:
     """Make the genomes of the networks that evolution begins with.
 
@@ -105,14 +129,22 @@ def only_begun(path: Path) -> bool:
 
 
 def read_checkpoint(path: Path) -> State:
-    """Read what `write_checkpoint` wrote."""
+    """Read what `write_checkpoint` wrote.
+
+    Raises
+    ------
+    InputError
+        It is missing or damaged; says how to repeat the run, as there is no older checkpoint.
+    """
     file = path / CHECKPOINT
+    advice = f"repeat the run with: tardigrade evolve {path / 'config.toml'} --out NEW"
     try:
         return load_state(file.read_bytes())
     except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror or error}") from None
+        reason = error.strerror or error
+        raise InputError(f"{file}: cannot be read: {reason}; {advice}") from None
     except InputError as error:
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f"{file}: {error}; {advice}") from None
 
 
 def final_front(config: Config, state: State) -> list[tuple[Individual, Individual, Network]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fitness.tasks import CompiledTask, EnvironmentTask, Task
+from fitness.tasks import TASKS, CompiledTask, EnvironmentTask, Task
 from fitness.tasks.environment import (
     action_converter,
     count_observations,
@@ -17,7 +17,7 @@ from fitness.tasks.environment import (
 )
 from fitness.wiring import Episodes, check_fit, check_wiring, checked_jobs
 from neuro import LaneController, Network
-from neuro.errors import InputError
+from neuro.errors import wrong
 from neuro.kernels import WIDEST, Copies
 from neuro.specs import whole
 
@@ -47,7 +47,9 @@ def play_gymnasium(
     else:
         identifier = task.gymnasium_id if isinstance(task, CompiledTask) else None
         if identifier is None:
-            raise InputError(f"task {task.name}: expected a task with a Gymnasium environment")
+            known = [n for n, t in TASKS.items() if isinstance(t, CompiledTask) and t.gymnasium_id]
+            names = ", ".join((*known, "gymnasium:ID"))
+            raise wrong("task", f"one with a Gymnasium environment ({names})", task.name)
         import gymnasium  # a third of a second that the compiled path need not pay
 
         def make() -> Any:

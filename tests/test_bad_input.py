@@ -22,6 +22,8 @@ QUICK = (
     "--set resilience.draws=2 --set report.episodes=2 --set report.draws=2"
 )
 
+NO_RUN = "expected a run directory, as tardigrade evolve --out makes it"
+
 
 def good_network(task=TASK.name):
     return Network.build(
@@ -224,6 +226,9 @@ EVALUATE = [
     ("evaluate good.json --episodes many", "argument --episodes: invalid int value: 'many'"),
     ("evaluate good.json --episodes nan", "argument --episodes: invalid int value: 'nan'"),
     ("evaluate good.json --episodes 99999999999", "--episodes: expected a whole number from 1"),
+    ("evaluate good.json --gymnasium --task tennlab-easy",
+     "task: expected one with a Gymnasium environment (cartpole, mountain-car, mountain-car-contin"
+     "uous, acrobot, pendulum, gymnasium:ID), got tennlab-easy"),
     ("evaluate good.json --seed -1", "--seed: expected a whole number from 0 to"),
     ("evaluate good.json --seed 18446744073709551616", "--seed: expected a whole number from 0"),
 ]  # fmt: skip
@@ -232,6 +237,8 @@ EVOLVE = [
     ("evolve", "the following arguments are required: TASK|CONFIG.toml"),
     ("evolve chess", "task: expected one of cartpole"),
     ("evolve ''", "task: expected one of cartpole"),
+    ("evolve good.json",
+     "task: expected a name, or a configuration file, which ends in .toml, got the file good.json"),
     ("evolve csv:missing.csv", "csv:missing.csv: expected the column with the class:"),
     ("evolve csv:missing.csv?target=y", "missing.csv: cannot be read: No such file or directory"),
     ("evolve csv:", "csv:: expected a name after the colon, got none"),
@@ -283,7 +290,7 @@ EVOLVE = [
     ("evolve cartpole --set resilience.model=rust", "resilience.model: expected one of the"),
     (f"evolve cartpole {QUICK} --out full",
      "full: expected a new or empty directory, got one with files in it"),
-    (f"evolve cartpole {QUICK} --out file", "file: cannot be made: File exists"),
+    (f"evolve cartpole {QUICK} --out file", "file: expected a new or empty directory, got a file"),
     (f"evolve cartpole {QUICK} --out file/run", "file/run: cannot be made: Not a directory"),
 ]  # fmt: skip
 
@@ -349,7 +356,14 @@ FAULTS = [
      "site group: expected site, for faults one by one, got cluster"),
     ("faults spiking.json --task cartpole --out new --single --site input-synapses "
      "--model dead-synapse",
-     "spiking.json: model dead-synapse: expected sites that can have it, got none"),
+     "spiking.json: model dead-synapse: expected sites that can have it, got a network without "
+     "input synapses"),
+    ("faults spiking.json --task cartpole --out new --site hidden --model dead-neuron",
+     "spiking.json: model dead-neuron: expected sites that can have it, got a network without "
+     "hidden neurons"),
+    ("faults good.json --out new --site inputs --model dead-neuron",
+     "good.json: model dead-neuron: expected sites that can have it, got a network without "
+     "input neurons"),
     ("faults good.json --out new --single --severity 0.1", "--severity: expected none beside --si"),
     ("faults good.json --out new --single --draws 9", "--draws: expected none beside --single"),
     ("faults good.json --out new --margin 0.1", "--margin: expected none without --single, got 0"),
@@ -381,7 +395,7 @@ FAULTS = [
     ("faults typo.toml good.json --out new", "campaign: expected one campaign file, or networks"),
     ("faults good.json missing.json --out new", "missing.json: cannot be read: No such file"),
     ("faults good.json --draws 2 --out full", "full: expected a new or empty directory, got one"),
-    ("faults good.json --draws 2 --out file", "file: cannot be made: File exists"),
+    ("faults good.json --draws 2 --out file", "file: expected a new or empty directory, got a fi"),
     ("faults good.json --draws 2 --out file/new", "file/new: cannot be made: Not a directory"),
 ]  # fmt: skip
 
@@ -404,7 +418,7 @@ EXPORT = [
 SHOW = [
     ("show", "the following arguments are required: NETWORK.json|RUN_DIR"),
     ("show nothing", "nothing: cannot be read: No such file or directory"),
-    ("show empty", "empty/config.toml: cannot be read: No such file or directory"),
+    ("show empty", f"empty: {NO_RUN}, got a directory without config.toml"),
     ("show good.json --out picture.gif", "--out: expected a name that ends in .png, .svg, .pdf"),
     ("show good.json --out picture", "--out: expected a name that ends in .png, .svg, .pdf"),
     ("show good.json --out no/picture.png", "no/picture.png: cannot be written: No such file"),
@@ -419,9 +433,9 @@ SHOW = [
 
 RESUME = [
     ("resume", "the following arguments are required: RUN_DIR"),
-    ("resume nothing", "nothing/config.toml: cannot be read: No such file or directory"),
-    ("resume empty", "empty/config.toml: cannot be read: No such file or directory"),
-    ("resume file", "file/config.toml: cannot be read: Not a directory"),
+    ("resume nothing", f"nothing: {NO_RUN}, got nothing of that name"),
+    ("resume empty", f"empty: {NO_RUN}, got a directory without config.toml"),
+    ("resume file", f"file: {NO_RUN}, got a file"),
     ("resume empty --workers x", "argument --workers: invalid int value: 'x'"),
 ]  # fmt: skip
 
@@ -501,7 +515,7 @@ def spiking(config):
 
 DAMAGE = [
     # (file, how it is changed, command, line)
-    ("config.toml", None, "resume run", "run/config.toml: cannot be read: No such file"),
+    ("config.toml", None, "resume run", f"run: {NO_RUN}, got a directory without config.toml"),
     ("config.toml", lambda b: b[:50], "resume run", "run/config.toml: "),
     ("config.toml", lambda b: b.replace(b"seed = 1", b"sed = 1"), "resume run",
      "run/config.toml: unknown key in run: run.sed; did you mean run.seed?"),
@@ -523,7 +537,7 @@ DAMAGE = [
     ("config.toml", lambda b: b.replace(b"seed = 1", b"seed = 2"), "resume run",
      "run/config.toml: run.seed: expected 1 as when the run began, got 2"),
     ("checkpoint/config.toml", None, "resume run", "run/checkpoint/config.toml: cannot be read"),
-    ("config.toml", None, "show run", "run/config.toml: cannot be read: No such file"),
+    ("config.toml", None, "show run", f"run: {NO_RUN}, got a directory without config.toml"),
     ("manifest.json", None, "show run",
      "run: the run is not finished; go on with: tardigrade resume run"),
     ("manifest.json", lambda b: b[:40], "show run", "run: not the directory of a finished run"),
@@ -551,6 +565,21 @@ def test_damaged_run_directories(run, capsys, file, change, command, line):
         (run / file).write_bytes(change(before))
         assert (run / file).read_bytes() != before
     check(capsys, command, line)
+
+
+@pytest.mark.parametrize("command", ["show .", "resume ."])
+def test_a_directory_of_runs_is_none(run, capsys, command):
+    line = f".: {NO_RUN}, got a directory without config.toml; did you mean run?"
+    check(capsys, command, line)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"garbage")])
+def test_a_run_whose_checkpoint_is_lost_can_be_repeated(run, capsys, damage):
+    damage(run / "checkpoint" / "state.npz")
+    advice = complain(capsys, "resume run").partition("; repeat the run with: tardigrade ")[2]
+    assert advice == "evolve run/config.toml --out NEW"
+    assert main(shlex.split(advice)) == 0
+    assert Path("NEW/front.csv").read_bytes() == (run / "front.csv").read_bytes()
 
 
 def test_the_run_is_fine_before_it_is_damaged(run, capsys):

@@ -272,6 +272,19 @@ def test_the_script_needs_nothing_but_brian2(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["network.py"]
 
 
+@pytest.mark.parametrize("place", ["no/x.npz", "network.py/x.npz", "."])
+def test_results_that_cannot_be_saved_are_refused_before_the_simulation(tmp_path, place):
+    script = brian2_script(CONTROLLERS["current"], np.zeros((3, 2)))
+    (tmp_path / "network.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "network.py", "--save", place],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")  # nothing was simulated
+    expected = "a file in a directory that can be written"
+    assert done.stderr == f"--save: expected {expected}, got {place}\n"
+
+
 NASTY = ['"""', "'''", "\\", "\\N{BULLET} \\u00e9 \\x", "inf", "naïve ∞", "a\nb", "%s {x}", "PLACE"]
 
 

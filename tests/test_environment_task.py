@@ -286,6 +286,18 @@ def test_a_missing_package_is_named(monkeypatch):
     assert line == "a package is missing: MuJoCo is not installed, run `pip ...`"
 
 
+def test_box2d_comes_with_an_extra_of_ours(monkeypatch):
+    def lacking(*arguments, **options):
+        raise gymnasium.error.DependencyNotInstalled(
+            "Box2D is not installed, you can install it by run `pip install swig` followed by "
+            '`pip install "gymnasium[box2d]"`'
+        )
+
+    monkeypatch.setattr(gymnasium, "make", lacking)
+    line = refusal("LunarLander-v3")
+    assert line == "a package is missing: install it with: pip install 'tardigrade[box2d]'"
+
+
 def test_networks_that_do_not_fit():
     line = r"^network\.readout winner-takes-all: expected one choice .*: 3 x 2 as in gymnasium:Tar"
     with pytest.raises(InputError, match=line):

@@ -193,6 +193,8 @@ def test_starts_and_observations():
         ({"damping": True, "max_steps": 1000}, "max_steps"),
         ({"start_degrees": 37}, "start_degrees"),
         ({"start_degrees": 13, "poles": 1}, "start_degrees"),
+        ({"start_degrees": 4.0, "spread": True}, "start_degrees"),
+        ({"poles": 1, "spread": True}, "spread"),
     ],
 )
 def test_bad_settings(change, message):

@@ -35,10 +35,17 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     from experiments.config import resolve
     from experiments.evolution import run_evolution
     from experiments.loggers import find_loggers
-    from experiments.run_directory import check_unchanged, only_begun, read_checkpoint, read_seeds
+    from experiments.run_directory import (
+        check_unchanged,
+        expect_run,
+        only_begun,
+        read_checkpoint,
+        read_seeds,
+    )
     from fitness.distributed import scheduled
 
     path = Path(options.directory)
+    expect_run(path)
     begin_logging = find_loggers(options.log)
     overrides = [("run.workers", options.workers)] if options.workers is not None else []
     config = resolve(str(path / "config.toml"), overrides)

@@ -81,11 +81,12 @@ def _show_run(path: Path, options: Namespace) -> tuple[Any, str]:
     import json
 
     from experiments.config import resolve
-    from experiments.run_directory import read_front
+    from experiments.run_directory import expect_run, read_front
     from experiments.tables import aligned
     from neuro.errors import InputError
     from neuro.files import read_text
 
+    expect_run(path)
     config = resolve(str(path / "config.toml"))
     if not (path / "manifest.json").exists():
         raise InputError(f"{path}: the run is not finished; go on with: tardigrade resume {path}")

@@ -34,6 +34,10 @@ from neuro.specs import real, unknown
 
 USUAL = ("gaussian", "dead-synapse", "bit-flip")
 USUAL_SINGLE = ("bit-flip", "dead-synapse", "dead-neuron", "saturated-neuron")
+_NAMES = {
+    "synapses": "synapses between neurons", "input-synapses": "input synapses",
+    "hidden": "hidden neurons", "inputs": "input neurons", "outputs": "output neurons",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ class Plan:
         resolved = Resolved(self, campaign, texts, found)
         for text, lacking in resolved.lacking().items():
             if self.single or len(lacking) == len(found):
-                raise wrong(f"{lacking[0]}: model {text}", "sites that can have it", "none")
+                got = _missing(found[lacking[0]], parse_model(text), site)
+                raise wrong(f"{lacking[0]}: model {text}", "sites that can have it", got)
         known = resolved.hashes()
         for name, digest in self.hashes.items():
             if known.get(name) != digest:
@@ -305,6 +310,14 @@ def _strikes(network: Network, model: FaultModel, site: FaultSite, single: bool)
     if single:  # which not all sites can be
         return len(single_faults(network, model, site)) > 0
     return bool(struck_sites(network, model, site).any())
+
+
+def _missing(network: Network, model: FaultModel, site: FaultSite) -> str:
+    """Say what a network lacks that has no site which a model could strike."""
+    if site.mask(network, model.owner).any():
+        return "none"  # there are such sites, but not of the kind that the model acts on
+    kind = model.owner if site.kind == "all" else site.kind
+    return f"a network without {_NAMES.get(kind, kind)}"
 
 
 def _load_all(files: Sequence[str], task: str | None) -> tuple[dict[str, Network], Task]:

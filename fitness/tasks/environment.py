@@ -180,7 +180,10 @@ def environment_task(text: str) -> EnvironmentTask:
     try:
         environment = make()
     except gymnasium.error.DependencyNotInstalled as error:
-        raise InputError(f"{name}: a package is missing: {error}") from None
+        reason = str(error)
+        if "box2d" in reason.lower():  # Gymnasium's advice has a step more, and not our versions
+            reason = "install it with: pip install 'tardigrade[box2d]'"
+        raise InputError(f"{name}: a package is missing: {reason}") from None
     except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: cannot be made: {reason}") from None

@@ -256,7 +256,7 @@ def pole_balancing(
     poles: int = 2,
     velocities: bool = True,
     damping: bool = False,
-    start_degrees: float = 4.0,
+    start_degrees: float | None = None,
     spread: bool = False,
     max_steps: int = 100_000,
 ) -> CompiledTask:
@@ -292,10 +292,11 @@ def pole_balancing(
     damping : bool
         Whether calm counts too: otherwise swinging fast from side to side balances without
         knowing velocities. For two poles.
-    start_degrees : float
-        Angle of the long pole at the start: 4 in Gomez et al., 1 in Stanley & Miikkulainen (2002).
+    start_degrees : float, optional
+        Angle of the long pole at the start: 4 in Gomez et al. and if left out, 1 in Stanley &
+        Miikkulainen (2002). Not beside `spread`.
     spread : bool
-        Whether starts are drawn, from all of the ranges alike, and `start_degrees` is left out.
+        Whether starts are drawn, from all of the ranges alike. For two poles.
     max_steps : int
 
     Returns
@@ -312,11 +313,14 @@ def pole_balancing(
     """
     if whole(poles, "poles", 1, 2) == 1 and damping:
         raise wrong("damping", "False for one pole", damping)
+    if spread and poles == 1:
+        raise wrong("spread", "False for one pole", spread)
+    if spread and start_degrees is not None:
+        raise wrong("start_degrees", "none beside spread", start_degrees)
     whole(max_steps, "max_steps", TRIAL + 1 if damping else 1, 1_000_000_000)
     limit = ONE_POLE_LIMIT if poles == 1 else TWO_POLES_LIMIT
-    lean = math.radians(
-        real(start_degrees, "start_degrees", -math.degrees(limit), math.degrees(limit))
-    )
+    degrees = 4.0 if start_degrees is None else start_degrees
+    lean = math.radians(real(degrees, "start_degrees", -math.degrees(limit), math.degrees(limit)))
     pole_names = ("theta",) if poles == 1 else ("theta1", "theta2")
     names = [n for p in ("x", *pole_names) for n in (p, f"{p}_dot")]
     scale = (X_LIMIT, 2.0, limit, 2.0, limit, 2.0)[: len(names)]

@@ -2,6 +2,7 @@
 # what is verified is what is delivered. It uses nothing but Brian2 and numpy.
 
 import argparse
+import os
 from pathlib import Path
 
 import brian2 as b2
@@ -125,6 +126,11 @@ def main():
     parser.add_argument("--target", default="numpy", choices=["numpy", "cython"])
     parser.add_argument("--save", metavar="FILE.npz", help="write spikes and voltages")
     arguments = parser.parse_args()
+    if arguments.save:  # now, not after a long simulation
+        target = Path(arguments.save)
+        if not os.access(target.parent, os.W_OK) or not target.parent.is_dir() or target.is_dir():
+            expected = "a file in a directory that can be written"
+            parser.exit(2, f"--save: expected {expected}, got {arguments.save}\n")
     set_preferences(arguments.target)
     drive = expand_drive(DRIVE, TICKS, len(PARAMETERS["v_leak"]))  # noqa: F821
     spikes, voltage = run(PARAMETERS, drive)  # noqa: F821
