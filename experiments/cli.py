@@ -11,8 +11,10 @@ import importlib
 import json
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 COMMANDS = {
@@ -79,15 +81,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cannot be written, said in one line. 130: interrupted.
     """
     who = "tardigrade"
+    with _listening() as interrupted:
+        try:
+            options = _parse(arguments)
+            if options.command is not None:
+                who += f" {options.command}"
+            text, code = _answer(options, who)
+            _show(text, who)
+            return code
+        except KeyboardInterrupt:  # also of what is imported, which takes a second
+            _end(f"{who}: interrupted", 130)
+        except Exception:
+            if interrupted():
+                _end(f"{who}: interrupted", 130)
+            raise
+
+
+@contextmanager
+def _listening() -> Iterator[Callable[[], bool]]:
+    """Remember a Ctrl-C that the code it comes upon turns into something else.
+
+    While kernels are compiled, LLVM calls Python: exceptions of such calls are printed and
+    forgotten, and what was to be compiled is missing a moment later.
+    """
+    pressed = False
+
+    def press(signum: int, frame: Any) -> None:
+        nonlocal pressed
+        pressed = True
+        raise KeyboardInterrupt
+
+    def forget(problem: Any) -> None:
+        if not pressed:
+            hook(problem)
+
+    hook = sys.unraisablehook
     try:
-        options = _parse(arguments)
-        if options.command is not None:
-            who += f" {options.command}"
-        text, code = _answer(options, who)
-        _show(text, who)
-        return code
-    except KeyboardInterrupt:  # also of what is imported, which takes a second
-        _end(f"{who}: interrupted", 130)
+        previous = signal.signal(signal.SIGINT, press)
+    except ValueError:  # not in the main thread: nobody can press Ctrl-C here
+        yield lambda: False
+        return
+    sys.unraisablehook = forget
+    try:
+        yield lambda: pressed
+    finally:
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGINT, previous)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -265,6 +265,25 @@ def check_unchanged(path: Path, config: Config) -> None:
                 )  # fmt: skip
 
 
+def check_ahead(path: Path, config: Config, state: State) -> None:
+    """Make sure that a budget that was changed is not spent: no such run would have come so far.
+
+    Raises
+    ------
+    InputError
+        Names the budget.
+    """
+    begun = resolve(str(path / BEGUN_WITH)).tables["evolution"]
+    reached = {
+        "generations": state.generation, "evaluations": state.evaluations, "steps": state.steps,
+    }  # fmt: skip
+    for key, done in reached.items():
+        now = config.tables["evolution"].get(key)
+        if now is not None and now != begun.get(key) and now < done:
+            expected = f"at least {done}, which the run has reached"
+            raise wrong(f"{path / 'config.toml'}: evolution.{key}", expected, now)
+
+
 def smallest_solving(rows: list[dict[str, Any]], solved_at: float) -> dict[str, Any] | None:
     """Pick the smallest network whose validated score counts as solved.
 

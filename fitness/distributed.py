@@ -9,6 +9,7 @@ asked before it is given any work; see `fitness.worker`.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
@@ -35,6 +36,9 @@ RETRIES = 2
 
 CONNECT_SECONDS = 10.0
 """How long a scheduler is given to answer."""
+
+FRAMES = 1000
+"""More frames than the greeting of a scheduler has."""
 
 PATIENCE = 60.0
 """Seconds between complaints that there is no worker."""
@@ -198,6 +202,7 @@ def connect(address: str, /) -> Any:
     distributed = _import()
     _check_address(address)
     try:
+        _check_greeting(address)
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         what = "the address of a Dask scheduler that answers"
@@ -217,6 +222,23 @@ def _check_address(address: str) -> None:
         host, port = "", 0
     if not host or not 0 < port < 65536:
         raise wrong("scheduler", "an address such as tcp://10.0.0.1:8786", address)
+
+
+def _check_greeting(address: str) -> None:
+    """Refuse what is open but no scheduler; clients wait for it, or take its answer for a length.
+
+    A scheduler speaks first: how many frames its greeting has, as 8 bytes, least first.
+    """
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    scheme, place = parse_address(address)
+    if scheme != "tcp":
+        return
+    with socket.create_connection(parse_host_port(place), CONNECT_SECONDS) as line:
+        line.settimeout(CONNECT_SECONDS)
+        greeting = line.recv(8, socket.MSG_WAITALL)
+    if not 0 < int.from_bytes(greeting, "little") < FRAMES:
+        raise ValueError("what answers is something else")
 
 
 def _import() -> Any:

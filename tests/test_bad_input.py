@@ -536,6 +536,8 @@ DAMAGE = [
      "run/config.toml: encoder.name: expected current as when the run began, got flip-flop"),
     ("config.toml", lambda b: b.replace(b"seed = 1", b"seed = 2"), "resume run",
      "run/config.toml: run.seed: expected 1 as when the run began, got 2"),
+    ("config.toml", lambda b: b.replace(b"\ngenerations = 1", b"\ngenerations = 0"), "resume run",
+     "run/config.toml: evolution.generations: expected at least 1, which the run has reached, got"),
     ("checkpoint/config.toml", None, "resume run", "run/checkpoint/config.toml: cannot be read"),
     ("config.toml", None, "show run", f"run: {NO_RUN}, got a directory without config.toml"),
     ("manifest.json", None, "show run",

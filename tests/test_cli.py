@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -369,6 +370,32 @@ def test_ctrl_c_leaves_a_run_that_can_be_resumed(capsys, uninterrupted, tmp_path
     assert tardigrade(capsys, "show", run)[0] == 0
     assert answer(capsys, "resume", run)["generations"] == 40
     same_runs(run, uninterrupted)
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_a_ctrl_c_that_turns_into_an_error_is_one_all_the_same(capsys, monkeypatch, pressed):
+    """As while kernels are compiled, where LLVM calls Python and what that raises is lost."""
+
+    class Called:
+        def __del__(self):
+            if pressed:
+                os.kill(os.getpid(), signal.SIGINT)
+            raise OSError("of a callback")
+
+    def compiling(options):
+        Called()
+        raise RuntimeError("no compiled object yet")
+
+    monkeypatch.setattr("experiments.commands.tasks.run", compiling)
+    monkeypatch.setattr("sys.unraisablehook", lambda problem: print(problem.exc_value))
+    before = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    if pressed:
+        assert tardigrade(capsys, "tasks") == (130, "", "tardigrade tasks: interrupted\n")
+    else:
+        with pytest.raises(RuntimeError):
+            tardigrade(capsys, "tasks")
+        assert capsys.readouterr() == ("of a callback\n", "")
+    assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
 
 
 def test_a_killed_run_can_be_resumed(capsys, uninterrupted, tmp_path):

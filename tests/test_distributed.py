@@ -4,8 +4,11 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -409,6 +412,29 @@ def test_a_scheduler_that_does_not_answer_is_one_line(capsys, tmp_path, monkeypa
     what = "scheduler: expected the address of a Dask scheduler that answers, got"
     assert line.startswith(f"tardigrade evolve: error: {what} {address}")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.1 400 Bad request\r\n\r\n"])
+def test_what_is_open_but_no_scheduler_is_one_line(capsys, tmp_path, monkeypatch, words):
+    """It waits for a request, or says something that would be taken for a length."""
+    monkeypatch.setattr(fitness.distributed, "CONNECT_SECONDS", 0.2)
+    monkeypatch.delattr("distributed.Client")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            line, _ = server.accept()
+            with line, suppress(ConnectionError):
+                line.sendall(words)
+                line.recv(1)  # until the other side has had enough
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        line = refused(capsys, *SMALL, "--out", tmp_path / "run", "--scheduler", address)
+        thread.join()
+    what = "scheduler: expected the address of a Dask scheduler that answers, got"
+    assert line.startswith(f"tardigrade evolve: error: {what} {address}")
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_the_package_one_line_says_what_to_install(capsys, tmp_path, monkeypatch):

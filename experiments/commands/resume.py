@@ -36,6 +36,7 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     from experiments.evolution import run_evolution
     from experiments.loggers import find_loggers
     from experiments.run_directory import (
+        check_ahead,
         check_unchanged,
         expect_run,
         only_begun,
@@ -51,6 +52,8 @@ def run(options: Namespace) -> tuple[Any, str, int]:
     config = resolve(str(path / "config.toml"), overrides)
     check_unchanged(path, config)
     state, seeds = (None, read_seeds(config)) if only_begun(path) else (read_checkpoint(path), [])
+    if state is not None:
+        check_ahead(path, config, state)
     with scheduled(config.evaluator, options.scheduler) as evaluator:
         return run_evolution(
             replace(config, evaluator=evaluator), path, options.typed, state, seeds,
