@@ -21,7 +21,14 @@ from neuro import (
     WinnerTakesAll,
     golden_copies,
 )
-from neuro.faults import Struck
+from neuro.faults import (
+    Fault,
+    FaultSite,
+    Struck,
+    parse_model,
+    single_faults,
+    strike_each,
+)
 from neuro.kernels import FAR
 from neuro.slots import pick
 
@@ -223,6 +230,29 @@ def test_a_few_starts_tell_whether_it_is_worth_while(monkeypatch, readout, weigh
     assert (player.played == 40) == (readout == "potential")
     slow = FaultyPlayer(network, task, task.starts(range(10)), accelerate=False)
     assert np.array_equal(scores, slow(Struck(network, copies)))
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("model", ["bit-flip", "dead-synapse"])
+def test_golden_scores_come_beside_those_of_copies(monkeypatch, kind, model):
+    """Words are rounded, so that the golden network is one more copy; or it is the one recorded."""
+    encoder, readout, space = kind
+    network = grown(encoder, READOUTS[readout](), 2, **space)
+    fault = Fault(parse_model(model), 0.0)
+    struck = strike_each(network, fault, 0, single_faults(network, fault.model, FaultSite()))
+    expected = play(network, TASK, STARTS)
+    slow = FaultyPlayer(network, TASK, STARTS, accelerate=False)
+    monkeypatch.setattr(faulty_module, "LEAST", 0)
+    fast = FaultyPlayer(network, TASK, STARTS)
+    scores = fast(struck)
+    again = fast(struck)
+    with monkeypatch.context() as once:
+        once.setattr(faulty_module, "play", None)
+        assert np.array_equal(fast.golden, expected.scores)
+        assert fast.longest == expected.steps.max() * encoder.ticks
+    assert np.array_equal(scores, slow(struck))
+    assert np.array_equal(again, scores)
+    assert fast.asked == 2 * scores.size
 
 
 def test_what_does_not_fit_into_memory_is_played(monkeypatch):
