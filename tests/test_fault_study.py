@@ -327,17 +327,19 @@ def test_all_models_are_those_that_have_such_sites(place, single, site):
 
 
 NOWHERE = [
-    # (network, site, model that was named, model that the line names)
-    ("spiking.json", "input-synapses", None, "gaussian"),
-    ("spiking.json", "input-synapses", "gaussian", "gaussian"),
-    ("spiking.json", "hidden", "dead-neuron", "dead-neuron"),
-    ("net.json", "inputs", "dead-neuron", "dead-neuron"),
-    ("plain.json", "all", "delay-shift", "delay-shift"),
+    # (network, site, model that was named, model that the line names, what is not there)
+    ("spiking.json", "input-synapses", None, "gaussian", "a network without input synapses"),
+    ("spiking.json", "input-synapses", "gaussian", "gaussian", "a network without input synapses"),
+    ("spiking.json", "hidden", "dead-neuron", "dead-neuron", "a network without hidden neurons"),
+    ("net.json", "inputs", "dead-neuron", "dead-neuron", "a network without input neurons"),
+    ("plain.json", "all", "delay-shift", "delay-shift", "none"),
 ]
 
 
-@pytest.mark.parametrize(("network", "site", "model", "named"), NOWHERE)
-def test_a_campaign_that_strikes_nothing_is_refused(capsys, place, network, site, model, named):
+@pytest.mark.parametrize(("network", "site", "model", "named", "got"), NOWHERE)
+def test_a_campaign_that_strikes_nothing_is_refused(
+    capsys, place, network, site, model, named, got
+):
     rows = [(c, 1, w) for c, w in enumerate(LEAN)]
     plain = Network.build(
         2, input_synapses=rows, outputs=[0, 1], task=TASK.name, readout=WinnerTakesAll(),
@@ -346,7 +348,7 @@ def test_a_campaign_that_strikes_nothing_is_refused(capsys, place, network, site
     save(plain, "plain.json")
     words = ["--model", model] if model else []
     line = line_of(capsys, network, "--site", site, *words, "--out", "new")
-    assert line == f"{network}: model {named}: expected sites that can have it, got none"
+    assert line == f"{network}: model {named}: expected sites that can have it, got {got}"
     assert not Path("new").exists()
 
 

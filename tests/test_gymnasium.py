@@ -245,7 +245,7 @@ def test_no_seeds_no_episodes():
 
 def test_a_task_of_its_own_has_no_gymnasium():
     own = replace(TASK, name="own", gymnasium_id=None)
-    with pytest.raises(InputError, match=r"^task own: expected .*Gymnasium"):
+    with pytest.raises(InputError, match=r"^task: expected .*Gymnasium.*, got own$"):
         play_gymnasium(leaning_current(), own, [1])
 
 
