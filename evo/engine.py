@@ -27,6 +27,8 @@ from evo.refine import learn, structure
 from evo.settings import Settings
 from evo.space import SearchSpace
 from evo.state import State
+from neuro.errors import wrong
+from neuro.specs import whole
 
 
 class Result(NamedTuple):
@@ -120,6 +122,8 @@ def evolve(
 
     Raises
     ------
+    InputError
+        Bad `seed` or `seeds`.
     ValueError
         The evaluator returned NaN, infinity or the wrong shape; names the column.
 
@@ -136,6 +140,10 @@ def evolve(
     >>> result.state.evaluations, result.stopped_by
     (24, 'generations')
     """
+    whole(seed, "seed", 0, 2**64 - 1)
+    for given in seeds:
+        if not isinstance(given, Genome):
+            raise wrong("seeds", "genomes, of networks by evo.encode", type(given).__name__)
     settings = settings or Settings()
     toolbox = toolbox or default_toolbox(space, settings)
     breeder = Breeder(space, settings, toolbox, seed, len(objectives))

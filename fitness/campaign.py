@@ -182,7 +182,13 @@ class Campaign:
         real(self.confidence, "confidence", 0.5, 0.9999)
         if self.precision is not None:
             real(self.precision, "precision", 1e-9, 1e9)
+        if not isinstance(self.task, Task):
+            raise wrong("task", "a task, such as find_task finds by name", self.task)
+        if not self.models:
+            raise wrong("models", "at least one", "none")
         for model, severities in self.models:
+            if not isinstance(model, FaultModel):
+                raise wrong("models", "fault models, such as parse_model makes", model)
             if self.single and not isinstance(model, SiteFault):
                 raise wrong(f"model {model.name}", "one with single faults", "noise everywhere")
             for severity in severities or (0.0,):

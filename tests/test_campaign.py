@@ -729,3 +729,16 @@ def test_axes():
         ([0.0, 0.5], "linear"), ([0.01, 0.29], "linear"),
     ):  # fmt: skip
         assert axis_of(np.array(severities)) == axis
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("cartpole", [NOISE]), r"task: expected a task, .*, got cartpole"),
+        ((TASK, []), r"models: expected at least one, got none"),
+        ((TASK, [("gaussian", (0.1,))]), r"models: expected fault models, .*, got gaussian"),
+    ],
+)
+def test_names_in_place_of_things_are_refused(arguments, line):
+    with pytest.raises(InputError, match=f"^{line}$"):
+        Campaign(*arguments)

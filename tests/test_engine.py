@@ -66,6 +66,18 @@ def test_the_same_seed_gives_the_same_state():
     assert dump_state(run().state) == dump_state(run().state)
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"seed": -1}, "seed: expected a whole number from 0 .*, got -1"),
+        ({"seed": 1, "seeds": [Network.build(2)]}, "seeds: expected genomes, .*, got Network"),
+    ],
+)
+def test_seeds_that_are_none_are_refused(given, line):
+    with pytest.raises(InputError, match=f"^{line}$"):
+        evolve(None, SPACE, SPECS, SMALL, **given)
+
+
 def test_different_seeds_differ():
     assert len({dump_state(run(seed=seed).state) for seed in (0, 1, 2, 2**64 - 1)}) == 4
 
