@@ -41,7 +41,7 @@ from neuro.faults.neurons import (
     SpikeInsertion,
     StuckChannel,
 )
-from neuro.faults.sites import KINDS_OF
+from neuro.faults.sites import FaultSite
 from neuro.faults.structural import (
     DeadSynapse,
     DelayJitter,
@@ -98,8 +98,7 @@ def find_model(name: str, where: str = "model") -> type[FaultModel]:
         expected = f"a class whose name is {name}"
     if expected:
         raise wrong(f"{where} {name}", expected, getattr(cls, "__name__", repr(cls)))
-    if cls.owner not in KINDS_OF:
-        raise wrong(f"{where} {name}: owner", f"one of {', '.join(KINDS_OF)}", cls.owner)
+    FaultSite().check(cls.owner, f"{where} {name}")
     found: type[FaultModel] = cls
     return found
 
