@@ -108,6 +108,30 @@ _DENSE: Settings = MappingProxyType(
     {"space.density": 1.0, "space.first_weight": 0.1, "space.synapse_limit": 2000}
 )
 
+# Scales are what matters close to the ground, not what is seen when falling at random. Landing is
+# much a matter of luck: few samples from many starts tell more than many samples from few.
+_LANDER: Settings = MappingProxyType({
+    "encoder.scale": [1.0, 1.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0],
+    "encoder.center": [0.0] * 8,
+    "readout.name": "highest-potential",
+    "space.mirrored": True,
+    "space.reset": "subtract",
+    "space.density": 1.0,
+    "space.first_weight": 0.2,
+    "space.first_bias": 0.3,
+    "space.first_threshold": 1.0,
+    "space.first_tau": 20.0,
+    "evolution.population": 16,
+    "evolution.steps": 5_000_000,
+    "evolution.refresh": 10,
+    "evolution.refine.share": 0.75,
+    "evolution.refine.samples": 12,
+    "evolution.refine.step": 0.1,
+    "evolution.refine.patience": 60,
+    "objectives.starts": 32,
+    "validation.episodes": 50,
+})  # fmt: skip
+
 DEFAULTS: Mapping[str, Settings] = MappingProxyType({
     "mountain-car": {"objectives.feasible": 0.5, "evolution.population": 200},
     "mountain-car-continuous": {"readout.name": "potential"},
@@ -130,6 +154,7 @@ DEFAULTS: Mapping[str, Settings] = MappingProxyType({
     # Speeds have to be told from small differences, which a current keeps and spikes round away.
     "tennlab-hard": {**_TENNLAB, **_GRADED},
     "tennlab-hardest": {**_TENNLAB, **_GRADED, "evolution.steps": 200_000_000},
+    "gymnasium:LunarLander-v3": _LANDER,
     # Few samples are soon all told apart; noisy copies tell safe networks from lucky ones.
     "wine": {"objectives.jitter": 0.7, "evolution.refine.share": 0.5},
     "breast-cancer": {

@@ -478,6 +478,54 @@ def test_episodes_repeat_whatever_came_before(name, readout):
         assert same(forth, [array[0] for array in pair])
 
 
+class MirroredNumbers(np.random.Generator):
+    """The random numbers of a lander that is born on the other side of the mirror."""
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        drawn = super().uniform(low, high, size)
+        if np.ndim(drawn):  # the terrain, from left to right
+            return drawn[::-1]
+        self.drawn = getattr(self, "drawn", -1) + 1
+        # The first push is sideways and upwards; engines sway along, then across their axis.
+        return -drawn if self.drawn == 0 or (self.drawn > 1 and self.drawn % 2) else drawn
+
+
+def test_the_lander_is_as_symmetric_as_its_task_says():
+    pytest.importorskip("Box2D")
+    task = find_task("gymnasium:LunarLander-v3")
+    symmetry = task.symmetry
+    rng = np.random.default_rng(3)
+    for seed in range(4):
+        one, other = task.make().unwrapped, task.make().unwrapped
+        one.np_random = np.random.Generator(np.random.PCG64(seed))
+        other.np_random = MirroredNumbers(np.random.PCG64(seed))
+        one.reset()
+        other.reset()
+        turned = 0.0
+        for _ in range(140):
+            action = int(rng.choice(4, p=[0.4, 0.15, 0.3, 0.15]))
+            seen, reward, *_ = one.step(action)
+            mirrored, same_reward, *_ = other.step(int(symmetry.swap(4)[action]))
+            if seen[6:].any() or mirrored[6:].any():
+                break  # from the first contact on, the last bits of float32 decide
+            image = np.array(symmetry.signs) * seen[list(symmetry.places)]
+            np.testing.assert_allclose(mirrored, image, atol=1e-3)
+            assert same_reward == pytest.approx(reward, abs=0.2)
+            turned = max(turned, abs(seen[4]))
+        assert turned > 0.05
+        for environment in (one, other):
+            environment.close()
+
+
+def test_ranges_of_a_symmetric_environment_are_those_of_its_mirror_image_too():
+    pytest.importorskip("Box2D")
+    task = find_task("gymnasium:LunarLander-v3?ranges=measured")
+    Current(task.scale, center=task.center).mirror(task.symmetry)
+    config = resolve(task.name, [("space.mirrored", True)])
+    assert config.space.symmetry == task.symmetry
+    assert find_task("gymnasium:LunarLander-v3?continuous=true").symmetry is None
+
+
 def test_recording():
     recording = record_episode(leaning(), CARTPOLE, 7)
     compiled = record_episode(leaning(), COMPILED, 7)

@@ -29,8 +29,13 @@ from neuro import (
 )
 from neuro.symmetry import Symmetry
 
-SCALE = (1.0, 2.0, 0.5)
+SCALE = (1.0, 2.0, 2.0)
 SYMMETRY = Symmetry((-1, 1, -1))
+SYMMETRIES = [
+    SYMMETRY,
+    Symmetry((-1, 1, 1), values=(0, 2, 1)),
+    Symmetry((1, -1, -1), values=(0, 2, 1)),
+]
 RATES = dict.fromkeys(MUTATIONS, 1.0)
 
 ENCODERS = [
@@ -60,7 +65,8 @@ def spaces(draw):
     encoder = draw(st.sampled_from(ENCODERS))
     readout, outputs = draw(st.sampled_from(READOUTS))
     return SearchSpace(
-        encoder, readout, outputs, symmetry=SYMMETRY, first_hidden=draw(st.integers(0, 2)),
+        encoder, readout, outputs, symmetry=draw(st.sampled_from(SYMMETRIES)),
+        first_hidden=draw(st.integers(0, 2)),
         # Sums of multiples of powers of two are exact in any order.
         tau_low=1e9, tau_high=1e9,
     )  # fmt: skip
@@ -81,15 +87,15 @@ def on_a_grid(genome):
 @settings(max_examples=150, deadline=None, derandomize=True)
 def test_a_mirrored_observation_has_a_mirrored_effect(space, seed):
     network = decode(on_a_grid(evolved(space, seed)), space)
-    signs = np.array(SYMMETRY.signs)
-    mirror = space.readout.mirror(SYMMETRY, space.outputs)
+    signs, places = np.array(space.symmetry.signs), list(space.symmetry.places)
+    mirror = space.readout.mirror(space.symmetry, space.outputs)
     one, other = Controller(network), Controller(network)
     rng = np.random.default_rng(seed)
     for _ in range(5):
         # Values off the edges of bins, on a grid of their own.
         seen = rng.integers(-511, 512, 3) / 512.0 * np.array(SCALE) + 2.0**-12
         one.act(seen)
-        other.act(signs * seen)
+        other.act(signs * seen[places])
         outputs = network.outputs
         spikes, mirrored = one.spikes[:, outputs], other.spikes[:, outputs]
         assert np.array_equal(spikes[:, mirror.place], mirrored)
@@ -200,6 +206,14 @@ def test_tasks_are_as_symmetric_as_they_say(task):
         (lambda: Symmetry((1,), (1, 2, 0)), "choices: expected options that take each other's pl"),
         (lambda: Symmetry((1,), (0, 3)), "choices: expected options that take each other's place"),
         (lambda: Symmetry((1,), (1, 0)).swap(3), "choices: expected 2 options, got 3"),
+        (lambda: Symmetry((1, 1), values=(1,)), "values: expected 2 numbers, got 1"),
+        (lambda: Symmetry((1, 1, 1), values=(1, 2, 0)), "values: expected values that take each"),
+        (lambda: Symmetry((1, 1), values=(0, 2)), "values: expected values that take each other's"),
+        (lambda: Symmetry((1, -1), values=(1, 0)), "signs: expected the same for values that take"),
+        (lambda: Current(SCALE).mirror(Symmetry((1, 1, 1), values=(1, 0, 2))),
+         "scale: expected the same for values that the mirror swaps, got [1.0, 2.0, 2.0]"),
+        (lambda: Bins(SCALE, center=(0, 1, 2)).mirror(Symmetry((1, 1, 1), values=(0, 2, 1))),
+         "center: expected the same for values that the mirror swaps, got [0.0, 1.0, 2.0]"),
         (lambda: Latency(SCALE, signed=False).mirror(SYMMETRY), "encoder latency: expected one w"),
         (lambda: Rate(SCALE, signed=False).mirror(SYMMETRY), "encoder rate: expected one with mi"),
         (lambda: Current(SCALE, center=(1, 0, 0)).mirror(SYMMETRY), "center: expected 0 where th"),

@@ -12,7 +12,7 @@ EXAMPLE = """  tardigrade evolve cartpole --seed 1 --out runs/first
   tardigrade evolve runs/first/config.toml          repeats the run
   tardigrade evolve cartpole --seed-network runs/first/front/*.json
   tardigrade evolve pendulum
-  tardigrade evolve 'gymnasium:LunarLander-v3?ranges=measured'
+  tardigrade evolve gymnasium:LunarLander-v3
   tardigrade evolve 'csv:flowers.csv?target=species'"""
 
 

@@ -24,7 +24,7 @@ from neuro.files import write_atomically
 
 SEEDS = range(11, 16)
 EPISODES = 100
-ENVIRONMENTS = ("gymnasium:LunarLander-v3?ranges=measured", "gymnasium:BipedalWalker-v3")
+ENVIRONMENTS = ("gymnasium:LunarLander-v3", "gymnasium:BipedalWalker-v3")
 
 PUBLISHED = {
     "cartpole": "500",
@@ -40,7 +40,7 @@ PUBLISHED = {
     "tennlab-medium": "12,000; 11 + 10",
     "tennlab-hard": "9,000; 7 + 6",
     "tennlab-hardest": "6,000; 11 + 16",
-    "gymnasium:LunarLander-v3?ranges=measured": "272.1 (evolved tree), 242 (PPO, v2)",
+    "gymnasium:LunarLander-v3": "272.1 (evolved tree), 242 (PPO, v2)",
     "gymnasium:BipedalWalker-v3": "329.8 (TQC)",
 }
 """RL Baselines3 Zoo for Gymnasium (one run each); Gomez, Schmidhuber & Miikkulainen 2008 and

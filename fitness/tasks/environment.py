@@ -14,6 +14,7 @@ from fitness.tasks.options import split_options
 from neuro.actions import Actions, Box
 from neuro.errors import InputError, wrong
 from neuro.specs import lookup, real, whole
+from neuro.symmetry import Symmetry
 
 MEASURED_EPISODES = 10
 """Episodes of random actions that show what cannot be declared: ranges and a poor score."""
@@ -26,6 +27,12 @@ WIDE = 1e4
 
 MAX_STEPS = 1000
 """Decisions per episode where the environment declares no limit."""
+
+SYMMETRIES = {
+    # Position, speed, angle; left and right leg. Options: nothing, left, main, right engine.
+    "LunarLander": Symmetry((-1, 1, -1, 1, -1, -1, 1, 1), (0, 3, 2, 1), (0, 1, 2, 3, 4, 5, 7, 6)),
+}
+"""What environments with discrete actions look like in a mirror, by name without version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +149,7 @@ def environment_task(text: str) -> EnvironmentTask:
     text : str
         ``ID`` or ``ID?option=value&...``. The options `solved_at`, `worst` and `max_steps`
         replace what the environment declares or what is measured; ``ranges=measured`` ignores
-        declared bounds of observations; others are handed to `gymnasium.make`.
+            declared bounds of observations; others are handed to `gymnasium.make`.
 
     Raises
     ------
@@ -153,7 +160,7 @@ def environment_task(text: str) -> EnvironmentTask:
     -----
     Observations are scaled from their declared bounds; where these are infinite, from the range
     seen in `MEASURED_EPISODES` episodes of random actions with fixed seeds. The mean score of
-    these is `worst`, unless given.
+    these is `worst`, unless given. Environments in `SYMMETRIES` can be solved by mirrored networks.
 
     Examples
     --------
@@ -202,17 +209,21 @@ def environment_task(text: str) -> EnvironmentTask:
             )
         solved = real(solved, f"{name}: solved_at", -1e12, 1e12)
         limit = spec.max_episode_steps or MAX_STEPS
+        symmetry = SYMMETRIES.get(spec.name) if isinstance(actions, int) else None
         center, scale, known = _declared(environment.observation_space)
         known &= lookup(RANGES, given.get("ranges", "declared"), f"{name}: ranges")
         worst = given.get("worst")
         if worst is None or not known.all():
             try:
-                seen_center, seen_scale, mean = _measure(environment, limit)
+                low, high, mean = _measure(environment, limit)
             except Exception as error:  # whatever an environment's own code raises
                 reason = f"{type(error).__name__}: {error}"
                 raise InputError(f"{name}: cannot be played: {reason}") from None
-            center = np.where(known, center, seen_center)
-            scale = np.where(known, scale, seen_scale)
+            if symmetry is not None:
+                low, high = _with_image(low, high, symmetry)
+            half = 0.5 * (high - low)
+            center = np.where(known, center, 0.5 * (low + high))
+            scale = np.where(known, scale, np.where(half > 1e-9, half, 1.0))
             worst = mean if worst is None else worst
     worst = real(worst, f"{name}: worst", -1e12, 1e12)
     if worst >= solved:
@@ -226,6 +237,7 @@ def environment_task(text: str) -> EnvironmentTask:
         max_steps=limit,
         solved_at=solved,
         worst=worst,
+        symmetry=symmetry,
         source=f"Gymnasium {identifier}",
         make=make,
     )
@@ -242,7 +254,7 @@ def _declared(space: Any) -> tuple[NDArray[np.float64], NDArray[np.float64], NDA
 def _measure(
     environment: Any, limit: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Act at random: center and half range of what is seen, and the mean score."""
+    """Act at random: least and greatest of each value that is seen, and the mean score."""
     environment.action_space.seed(0)
     rows, scores = [], []
     for seed in range(MEASURED_EPISODES):
@@ -257,6 +269,14 @@ def _measure(
             if terminated or truncated:
                 break
         scores.append(score)
-    low, high = np.min(rows, axis=0), np.max(rows, axis=0)
-    half = 0.5 * (high - low)
-    return 0.5 * (low + high), np.where(half > 1e-9, half, 1.0), float(np.mean(scores))
+    return np.min(rows, axis=0), np.max(rows, axis=0), float(np.mean(scores))
+
+
+def _with_image(
+    low: NDArray[np.float64], high: NDArray[np.float64], symmetry: Symmetry
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least and greatest values, of what was seen and of how it looks in the mirror."""
+    places, turned = list(symmetry.places), np.array(symmetry.signs) < 0
+    other_low = np.where(turned, -high[places], low[places])
+    other_high = np.where(turned, -low[places], high[places])
+    return np.minimum(low, other_low), np.maximum(high, other_high)

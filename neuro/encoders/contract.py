@@ -86,19 +86,25 @@ class ScaledEncoder(Encoder):
         return len(self.scale)
 
     def mirror(self, symmetry: Symmetry) -> Mirror:
-        """Reverse the channels of each value that changes its sign."""
-        self.check_centered(symmetry)
+        """Swap the channels of values, and reverse those of each that changes its sign."""
+        self.check_range(symmetry)
         each = (self.channels - self.constants) // len(self.scale)
         if each < 2:
             return super().mirror(symmetry)
-        order = [np.arange(each)[::sign] + each * i for i, sign in enumerate(symmetry.signs)]
+        swapped = zip(symmetry.places, symmetry.signs, strict=True)
+        order = [np.arange(each)[::sign] + each * place for place, sign in swapped]
         place = np.concatenate([*order, np.arange(self.channels - self.constants, self.channels)])
         return Mirror(place, np.ones(self.channels, dtype=np.int64))
 
-    def check_centered(self, symmetry: Symmetry) -> None:
-        """Make sure that values that change their sign in the mirror have their range about 0."""
+    def check_range(self, symmetry: Symmetry) -> None:
+        """Make sure that ranges look the same in the mirror: about 0 where signs change."""
         if any(c != 0.0 and s < 0 for c, s in zip(self.center, symmetry.signs, strict=True)):
             raise wrong("center", "0 where the mirror changes the sign", list(self.center))
+        for name in ("scale", "center"):
+            numbers = getattr(self, name)
+            if any(numbers[place] != numbers[i] for i, place in enumerate(symmetry.places)):
+                expected = "the same for values that the mirror swaps"
+                raise wrong(name, expected, list(numbers))
 
     def vector(self, *first: float) -> NDArray[np.float64]:
         """Parameters of a kernel: some of its own, then the scales, then the centers."""

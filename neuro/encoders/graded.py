@@ -65,8 +65,9 @@ class Current(ScaledEncoder):
         return len(self.scale) + 1
 
     def mirror(self, symmetry: Symmetry) -> Mirror:
-        self.check_centered(symmetry)
-        return Mirror(np.arange(self.channels), np.array([*symmetry.signs, 1]))
+        self.check_range(symmetry)
+        place = np.array([*symmetry.places, len(self.scale)])
+        return Mirror(place, np.array([*symmetry.signs, 1]))
 
     def parameters(self) -> NDArray[np.float64]:
         return self.vector()
