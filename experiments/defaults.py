@@ -108,8 +108,8 @@ _DENSE: Settings = MappingProxyType(
     {"space.density": 1.0, "space.first_weight": 0.1, "space.synapse_limit": 2000}
 )
 
-# Scales are what matters close to the ground, not what is seen when falling at random. Landing is
-# much a matter of luck: few samples from many starts tell more than many samples from few.
+# Scales are what matters close to the ground, not what is seen when falling at random. Steps are
+# long, and starts many: shorter ones stop at hovering, fewer tell luck from skill too rarely.
 _LANDER: Settings = MappingProxyType({
     "encoder.scale": [1.0, 1.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0],
     "encoder.center": [0.0] * 8,
@@ -121,14 +121,14 @@ _LANDER: Settings = MappingProxyType({
     "space.first_bias": 0.3,
     "space.first_threshold": 1.0,
     "space.first_tau": 20.0,
-    "evolution.population": 16,
+    "evolution.population": 32,
     "evolution.steps": 5_000_000,
     "evolution.refresh": 10,
     "evolution.refine.share": 0.75,
-    "evolution.refine.samples": 12,
-    "evolution.refine.step": 0.1,
+    "evolution.refine.samples": 24,
+    "evolution.refine.step": 0.15,
     "evolution.refine.patience": 60,
-    "objectives.starts": 32,
+    "objectives.starts": 16,
     "validation.episodes": 50,
 })  # fmt: skip
 
