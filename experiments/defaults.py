@@ -108,8 +108,8 @@ _DENSE: Settings = MappingProxyType(
     {"space.density": 1.0, "space.first_weight": 0.1, "space.synapse_limit": 2000}
 )
 
-# Scales are what matters close to the ground, not what is seen when falling at random. Steps are
-# long, and starts many: shorter ones stop at hovering, fewer tell luck from skill too rarely.
+# Scales are what matters close to the ground, not what is seen when falling at random. With smaller
+# steps the search stops at hovering; with fewer starts it does not tell skill from luck.
 _LANDER: Settings = MappingProxyType({
     "encoder.scale": [1.0, 1.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0],
     "encoder.center": [0.0] * 8,
