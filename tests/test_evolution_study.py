@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from experiments.studies.evolution import control, fronts, generality, poles, report
+from experiments.config import resolve
+from experiments.studies.evolution import control, fronts, generality, lander, poles, report
 from experiments.studies.evolution.report import write_report
 from experiments.tables import write_csv
 
@@ -52,8 +53,37 @@ def test_every_method_gives_a_front(method, monkeypatch):
     assert 0.0 < row["best_score"] <= 500.0
 
 
+def test_a_mirrored_front_goes_on_without_a_mirror(monkeypatch):
+    few = {
+        "evolution.steps": 500_000, "evolution.population": 20,
+        "validation.episodes": 2, "report.episodes": 2, "report.draws": 2,
+    }  # fmt: skip
+    monkeypatch.setattr(control, "SETTINGS", {"tennlab-easy": few})
+    begun = control._run("tennlab-easy", {**few, "run.seed": 21})
+    assert all(len(network.input_synapses) == 0 for network in begun.networks)
+    row = control.measure("tennlab-easy/tardigrade/21")
+    assert row["evaluations"] > begun.state.evaluations
+    assert row["env_steps"] > 1_000_000
+    monkeypatch.setattr(control, "FREED", ())
+    assert control.measure("tennlab-easy/tardigrade/21")["env_steps"] == begun.state.steps
+
+
+def test_the_lander_learns_without_one_thing_at_a_time(monkeypatch):
+    pytest.importorskip("Box2D")
+    monkeypatch.setattr(lander, "STEPS", 1)  # the first generation only
+    monkeypatch.setattr(lander, "EPISODES", 3)
+    quick = {**lander._SCORE_FIRST, "validation.episodes": 2}
+    monkeypatch.setattr(lander, "_SCORE_FIRST", quick)
+    rows = [lander.measure(f"{name}/31") for name in ("nothing", "narrow ranges", "many starts")]
+    assert [row["evaluations"] for row in rows] == [32, 32, 32]
+    assert rows[2]["env_steps"] < 0.5 * rows[0]["env_steps"]
+    assert rows[0]["score_held_out"] != rows[1]["score_held_out"]
+    for name, changes in lander.WITHOUT.items():
+        assert resolve(control.LUNAR, list(changes.items())), name
+
+
 def test_runs_are_named_once():
-    for part in (poles, generality, fronts, control):
+    for part in (poles, generality, fronts, control, lander):
         runs = part.runs()
         assert len(runs) == len(set(runs))
     assert sum(run.startswith("double-pole/tardigrade/") for run in poles.runs()) == 50

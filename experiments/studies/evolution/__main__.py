@@ -6,12 +6,13 @@ import os
 import sys
 from types import ModuleType
 
-from experiments.studies.evolution import control, fronts, generality, poles
+from experiments.studies.evolution import control, fronts, generality, lander, poles
 from experiments.studies.evolution.report import write_report
 from experiments.studies.record import complete, write_origin
 
 PARTS: dict[str, ModuleType] = {
     "poles": poles, "generality": generality, "fronts": fronts, "control": control,
+    "lander": lander,
 }  # fmt: skip
 
 

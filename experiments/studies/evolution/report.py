@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.studies.compare import compare_with_all
-from experiments.studies.evolution import control, fronts, generality, poles
+from experiments.studies.evolution import control, fronts, generality, lander, poles
 from experiments.studies.record import RESULTS, read_rows
 from neuro.files import write_atomically
 
@@ -18,6 +18,7 @@ def write_report() -> str:
     """Write the report of what has been measured so far, and return its text."""
     parts = [
         ("poles", _poles), ("generality", _generality), ("fronts", _fronts), ("control", _control),
+        ("lander", _lander),
     ]  # fmt: skip
     rows = {name: read_rows(f"evolution-{name}") for name, _ in parts}
     text = "\n".join(describe(rows[name]) for name, describe in parts if rows[name])
@@ -154,6 +155,29 @@ def _control(rows: Rows) -> str:
             *(_median(r[k] for r in mine) for k in ("evaluations", "env_steps", "seconds")),
         ])  # fmt: skip
     return "## Control tasks with published scores\n\n" + _table(head, body)
+
+
+def _lander(rows: Rows) -> str:
+    """Scores of LunarLander with equal steps, without one idea at a time."""
+    head = [
+        "without", "score held out, seed by seed", "median", "episodes at 200 or more, median",
+        "network", "evaluations", "seconds",
+    ]  # fmt: skip
+    body = []
+    for name in lander.WITHOUT:
+        mine = [r for r in rows if r["without"] == name]
+        if not mine:
+            continue
+        scores = [float(r["score_held_out"]) for r in mine]
+        body.append([
+            name, ", ".join(f"{score:.0f}" for score in scores),
+            f"{statistics.median(scores):.0f}",
+            f"{statistics.median(float(r['landed']) for r in mine):.0%}",
+            " + ".join(_median(r[k] for r in mine) for k in ("neurons", "synapses")),
+            *(_median(r[k] for r in mine) for k in ("evaluations", "seconds")),
+        ])  # fmt: skip
+    title = f"## LunarLander after {lander.STEPS:,} steps, without one idea at a time"
+    return f"{title}\n\n" + _table(head, body)
 
 
 def _by_method(rows: Rows) -> dict[str, Rows]:
