@@ -217,7 +217,7 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Split ``section.key=value``; the value is TOML, or text where it is not."""
     path, equals, value = text.partition("=")
-    if not equals or not path.strip():
+    if not equals or "." not in path:
         raise wrong("--set", "section.key=value", text)
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
@@ -304,6 +304,8 @@ def _build(tables: Tables) -> Config:
     seed = whole(run["seed"], "run.seed", 0, 2**64 - 1)
     workers = whole(run["workers"], "run.workers", 1, 1024)
     data = task.fingerprint()
+    if not data and "data" in run:
+        raise wrong("run.data", f"none: {task.name} has no data", run["data"])
     if data and run.setdefault("data", data) != data:
         raise wrong("run.data", f"{data}, the fingerprint of the data of {task.name}", run["data"])
     mirrored = _section("space", lambda: flag(tables["space"]["mirrored"], "mirrored"))

@@ -109,7 +109,8 @@ _DENSE: Settings = MappingProxyType(
 )
 
 # Scales are what matters close to the ground, not what is seen when falling at random. With smaller
-# steps the search stops at hovering; with fewer starts it does not tell skill from luck.
+# steps, or a single strategy, the search may stop at hovering; with fewer starts it does not tell
+# skill from luck.
 _LANDER: Settings = MappingProxyType({
     "encoder.scale": [1.0, 1.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0],
     "encoder.center": [0.0] * 8,
@@ -125,7 +126,7 @@ _LANDER: Settings = MappingProxyType({
     "evolution.steps": 5_000_000,
     "evolution.refresh": 10,
     "evolution.refine.share": 0.75,
-    "evolution.refine.samples": 24,
+    "evolution.refine.samples": 12,
     "evolution.refine.step": 0.15,
     "evolution.refine.patience": 60,
     "objectives.starts": 16,

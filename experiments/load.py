@@ -18,7 +18,8 @@ def load_file(path: str | os.PathLike[str]) -> Network:
         The file is malformed, or a directory.
     """
     if os.path.isdir(path):
-        example = os.path.join(path, "front", "000.json")
+        nested = os.path.join(path, "front", "000.json")
+        example = nested if os.path.exists(nested) else os.path.join(path, "000.json")
         raise wrong(str(path), f"a network file, such as {example}", "a directory")
     return load(path)
 

@@ -47,6 +47,9 @@ class Symmetry:
     values: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("signs", "choices", "values"):
+            if not isinstance(getattr(self, name), list | tuple):
+                raise wrong(name, "a tuple of whole numbers", getattr(self, name))
         if not self.signs or any(sign not in (-1, 1) for sign in self.signs):
             raise wrong("signs", "1 or -1 for each value", self.signs)
         if not _is_swap(self.choices):

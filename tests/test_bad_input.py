@@ -138,7 +138,7 @@ def table(rows):
 
 FILES = [
     ("missing.json", "missing.json: cannot be read: No such file or directory"),
-    ("empty", "empty: expected a network file, such as empty/front/000.json, got a directory"),
+    ("empty", "empty: expected a network file, such as empty/000.json, got a directory"),
     ("file/net.json", "file/net.json: cannot be read: Not a directory"),
     ("binary.json", "binary.json: expected a text file, got bytes that are not UTF-8"),
     ("empty.json", "empty.json: not valid JSON: Expecting value at line 1, column 1"),
@@ -276,7 +276,7 @@ EVOLVE = [
     ("evolve cartpole --set", "argument --set: expected one argument"),
     ("evolve --seed-network good.json", "the following arguments are required: TASK|CONFIG.toml"),
     ("evolve cartpole --seed-network full",
-     "full: expected a network file, such as full/front/000.json, got a directory"),
+     "full: expected a network file, such as full/000.json, got a directory"),
     ("evolve cartpole --set run=3", "--set: expected section.key=value, got run=3"),
     ("evolve cartpole --set run.seed", "--set: expected section.key=value, got run.seed"),
     ("evolve cartpole --set rum.seed=1", "unknown section: rum; did you mean run?"),

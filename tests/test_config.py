@@ -466,6 +466,8 @@ MISTAKES = [
     ("report.episodes=1e3", "report.episodes: expected a whole number from 1"),
     ("report.draws=-1", "report.draws: expected a whole number from 0"),
     ("run=3", "--set: expected section.key=value, got run=3"),
+    ("mirrored=true", "--set: expected section.key=value, got mirrored=true"),
+    ("run.data=abc", "run.data: expected none: cartpole has no data, got abc"),
     ("seed", "--set: expected section.key=value, got seed"),
     ("=3", "--set: expected section.key=value, got =3"),
     ("run.seed", "--set: expected section.key=value, got run.seed"),
@@ -657,7 +659,7 @@ ASSIGNMENTS = [
     ("a.b= two words ", ("a.b", "two words")),
     ("a.b=[1, 2.5]", ("a.b", [1, 2.5])),
     ("a.b={c = 1}", ("a.b", {"c": 1})),
-    ("a=1", ("a", 1)),
+    (" a.b =1", ("a.b", 1)),
 ]
 
 

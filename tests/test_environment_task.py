@@ -1,6 +1,7 @@
 """Gymnasium environments as tasks: ``gymnasium:ID?option=value``."""
 
 import os
+import warnings
 from dataclasses import replace
 
 import gymnasium
@@ -296,6 +297,13 @@ def test_box2d_comes_with_an_extra_of_ours(monkeypatch):
     monkeypatch.setattr(gymnasium, "make", lacking)
     line = refusal("LunarLander-v3")
     assert line == "a package is missing: install it with: pip install 'tardigrade[box2d]'"
+
+
+def test_a_version_that_is_gone_is_one_line_and_no_warning():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert "use `LunarLander-v3` instead" in refusal("LunarLander-v2")
+    assert not told
 
 
 def test_networks_that_do_not_fit():

@@ -201,6 +201,8 @@ def test_tasks_are_as_symmetric_as_they_say(task):
 @pytest.mark.parametrize(
     ("make", "line"),
     [
+        (lambda: Symmetry(5), "signs: expected a tuple of whole numbers, got 5"),
+        (lambda: Symmetry((1, -1), values=2), "values: expected a tuple of whole numbers, got 2"),
         (lambda: Symmetry(()), "signs: expected 1 or -1 for each value"),
         (lambda: Symmetry((1, 0)), "signs: expected 1 or -1 for each value"),
         (lambda: Symmetry((1,), (1, 2, 0)), "choices: expected options that take each other's pl"),
@@ -272,6 +274,12 @@ def test_every_gene_has_an_effect_of_its_own(seed):
          "outputs: expected 2 for the readout rate, got 3"),
         (lambda: replace(TASKS["cartpole"], symmetry=Symmetry((-1,))),
          "symmetry: expected 4 signs, got 1"),
+        (lambda: replace(TASKS["cartpole"], symmetry=(-1, -1, -1, -1)),
+         "symmetry: expected a neuro.symmetry.Symmetry, got (-1, -1, -1, -1)"),
+        (lambda: replace(TASKS["cartpole"], symmetry=Symmetry((-1,) * 4, (0, 2, 1))),
+         "symmetry: expected choices for 2 options, got (0, 2, 1)"),
+        (lambda: replace(TASKS["pendulum"], symmetry=Symmetry((1, -1, -1), (1, 0))),
+         "symmetry: expected no choices, which only one choice among options has, got (1, 0)"),
         (lambda: resolve("acrobot", [("encoder.name", "latency"), ("encoder.signed", False)]),
          "space.mirrored: encoder latency: expected one with mirrored channels"),
     ],

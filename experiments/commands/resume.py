@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("directory", metavar="RUN_DIR", help="the directory of the interrupted run")
     parser.add_argument(
-        "--workers", type=int, metavar="W", help="threads; does not change the result"
+        "--workers", type=int, metavar="W", help="threads or processes; does not change the result"
     )
     parser.add_argument(
         "--scheduler",

@@ -93,13 +93,26 @@ class Task(ABC):
         for name in ("scale", "center"):
             if len(getattr(self, name)) not in (0, len(self.observations)):
                 raise wrong(name, f"{len(self.observations)} numbers", len(getattr(self, name)))
-        if self.symmetry and len(self.symmetry.signs) != len(self.observations):
-            signs = len(self.symmetry.signs)
-            raise wrong("symmetry", f"{len(self.observations)} signs", signs)
+        if self.symmetry is not None:
+            self._check_symmetry(self.symmetry)
         whole(self.max_steps, "max_steps", 1, 2**62)
         worst = real(self.worst, "worst", -1e300, 1e300)
         if real(self.solved_at, "solved_at", -1e300, 1e300) <= worst:
             raise wrong("solved_at", f"more than worst, {worst:g}", self.solved_at)
+
+    def _check_symmetry(self, symmetry: Symmetry) -> None:
+        if not isinstance(symmetry, Symmetry):
+            raise wrong("symmetry", "a neuro.symmetry.Symmetry", symmetry)
+        if len(symmetry.signs) != len(self.observations):
+            raise wrong("symmetry", f"{len(self.observations)} signs", len(symmetry.signs))
+        if isinstance(self.actions, int):
+            expected = f"choices for {self.actions} options"
+            fits = len(symmetry.choices) in (0, self.actions)
+        else:
+            expected = "no choices, which only one choice among options has"
+            fits = not symmetry.choices
+        if not fits:
+            raise wrong("symmetry", expected, symmetry.choices)
 
     def ranges(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Center and scale of each observation, for encoders."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -185,7 +186,9 @@ def environment_task(text: str) -> EnvironmentTask:
         return gymnasium.make(identifier, disable_env_checker=True, **options)
 
     try:
-        environment = make()
+        with warnings.catch_warnings():  # of versions that are out of date: an error says the same
+            warnings.simplefilter("ignore", DeprecationWarning)
+            environment = make()
     except gymnasium.error.DependencyNotInstalled as error:
         reason = str(error)
         if "box2d" in reason.lower():  # Gymnasium's advice has a step more, and not our versions
