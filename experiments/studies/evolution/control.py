@@ -44,6 +44,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     LUNAR: {
         "evolution.steps": 15_000_000, "evolution.generations": 1_000_000,
         "objectives.feasible": 1.25, "validation.episodes": 200,
+        "evolution.refine.samples": 24,  # one strategy; the default run has two
     },
     "tennlab-easy": {"validation.episodes": 100},  # 20 do not tell what small networks solve
     "tennlab-hard": {},
