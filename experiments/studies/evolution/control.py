@@ -28,8 +28,8 @@ _SCORE_FIRST: Mapping[str, Any] = MappingProxyType({
 SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "mountain-car": _SCORE_FIRST,
     "mountain-car-continuous": _SCORE_FIRST,
-    # Hidden neurons between currents and choices, all connected and mostly refined: the defaults of
-    # acrobot, made for small networks, reach -77.6. No front before a score that nobody reaches.
+    # Hidden neurons between currents and choices, all connected and mostly refined; its defaults are
+    # made for small networks. No front before a score that nobody reaches.
     "acrobot": {
         **_SCORE_FIRST,
         "encoder.name": "current", "encoder.ticks": 20, "readout.name": "highest-potential",
