@@ -150,7 +150,7 @@ def environment_task(text: str) -> EnvironmentTask:
     text : str
         ``ID`` or ``ID?option=value&...``. The options `solved_at`, `worst` and `max_steps`
         replace what the environment declares or what is measured; ``ranges=measured`` ignores
-            declared bounds of observations; others are handed to `gymnasium.make`.
+        declared bounds of observations; others are handed to `gymnasium.make`.
 
     Raises
     ------

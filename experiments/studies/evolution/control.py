@@ -28,8 +28,8 @@ _SCORE_FIRST: Mapping[str, Any] = MappingProxyType({
 SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "mountain-car": _SCORE_FIRST,
     "mountain-car-continuous": _SCORE_FIRST,
-    # Hidden neurons between currents and choices, all connected and mostly refined; its defaults are
-    # made for small networks. No front before a score that nobody reaches.
+    # Hidden neurons between currents and choices, all connected and mostly refined; the defaults
+    # are made for small networks. No front before a score that nobody reaches.
     "acrobot": {
         **_SCORE_FIRST,
         "encoder.name": "current", "encoder.ticks": 20, "readout.name": "highest-potential",
@@ -80,15 +80,14 @@ def measure(run: str) -> dict[str, Any]:
     changes = {**SETTINGS[name], "run.seed": int(seed), "run.workers": workers}
     begun = time.perf_counter()
     found = _run(name, changes)
-    evaluations, steps = found.state.evaluations, found.state.steps
-    best, small = found.best(), found.smallest()
+    done = [found]
     if name in FREED:
-        after = _run(name, {**changes, "space.mirrored": False}, found.networks)
-        evaluations, steps = evaluations + after.state.evaluations, steps + after.state.steps
-        best = max((best, after.best()), key=lambda pair: pair[0]["score_validation"])
-        both = [row for row in (small, after.smallest()) if row]
-        small = min(both, key=lambda r: r["neurons"] + r["synapses"], default=None)
-    row, network = best
+        done.append(_run(name, {**changes, "space.mirrored": False}, found.networks))
+    rows = [row for each in done for row in each.rows]
+    networks = [network for each in done for network in each.networks]
+    best = max(range(len(rows)), key=lambda i: rows[i]["score_validation"])
+    row, network = rows[best], networks[best]
+    small = smallest_solving(rows, found.config.task.solved_at)
     return {
         "task": name, "method": "tardigrade", "seed": int(seed),
         "score_held_out": row["score_held_out"],
@@ -97,7 +96,8 @@ def measure(run: str) -> dict[str, Any]:
         "neurons": row["neurons"], "synapses": row["synapses"],
         "smallest_solving": f"{small['neurons']} + {small['synapses']}" if small else "",
         "its_score": small["score_held_out"] if small else "",
-        "evaluations": evaluations, "env_steps": steps,
+        "evaluations": sum(each.state.evaluations for each in done),
+        "env_steps": sum(each.state.steps for each in done),
         "seconds": round(time.perf_counter() - begun, 1),
     }  # fmt: skip
 
@@ -109,14 +109,6 @@ class _Found(NamedTuple):
     state: State
     rows: list[dict[str, Any]]
     networks: list[Network]
-
-    def best(self) -> tuple[dict[str, Any], Network]:
-        """Row and network of the best validated score."""
-        return self.rows[0], self.networks[0]
-
-    def smallest(self) -> dict[str, Any] | None:
-        """Row of the smallest network that solves the task in validation."""
-        return smallest_solving(self.rows, self.config.task.solved_at)
 
 
 def _run(name: str, changes: Mapping[str, Any], networks: Sequence[Network] = ()) -> _Found:

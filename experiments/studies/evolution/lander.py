@@ -11,7 +11,7 @@ from evo import evolve
 from experiments.config import resolve
 from experiments.run_directory import final_front, objective_specs
 from experiments.studies.evolution.control import LUNAR
-from fitness import EnvironmentTask, episode_seeds, find_task, play_gymnasium
+from fitness import episode_seeds, find_task, play_gymnasium
 
 SEEDS = range(31, 34)
 STEPS = 2_000_000
@@ -50,15 +50,13 @@ def measure(run: str) -> dict[str, Any]:
         wide = find_task(f"{LUNAR}?ranges=measured")
         changes |= {"encoder.scale": list(wide.scale), "encoder.center": list(wide.center)}
     config = resolve(LUNAR, list(changes.items()))
-    assert isinstance(config.task, EnvironmentTask)
     begun = time.perf_counter()
     state = evolve(
-        config.evaluator, config.space, objective_specs(config), config.settings, seed=int(seed)
+        config.evaluator, config.space, objective_specs(config), config.settings, seed=config.seed
     ).state
     network = final_front(config, state)[0][2]
-    played = play_gymnasium(
-        network, config.task, episode_seeds(int(seed), "held-out", EPISODES)
-    )  # fmt: skip
+    seeds = episode_seeds(config.seed, "held-out", EPISODES)
+    played = play_gymnasium(network, config.task, seeds)
     return {
         "without": name, "seed": int(seed), "score_held_out": float(played.scores.mean()),
         "landed": float((played.scores >= config.task.solved_at).mean()),
