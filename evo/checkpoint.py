@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -16,11 +17,12 @@ from evo.genome import Genome
 from evo.individual import Fitness, Individual
 from evo.lineage import Birth
 from evo.refine import Strategy
+from evo.settings import METHODS, Search
 from evo.state import State
 from neuro.errors import InputError, wrong
 
 FORMAT = "tardigrade-checkpoint"
-VERSION = 2
+VERSION = 3
 _COLUMNS = [f.name for f in fields(Genome)]
 _PER_NEURON = ("key", "tau_mem", "v_threshold")
 _COUNTS = ("generation", "evaluations", "steps", "born", "seconds", "progress", "idle")
@@ -40,7 +42,10 @@ def dump_state(state: State, /) -> bytes:
         "archive": [i.number for i in state.archive],
         "refined": sorted(state.refined),
         "lineage": [list(birth) for birth in state.lineage.values()],
-        "strategies": [(s.parent, s.best, s.idle) for s in state.strategies],
+        "strategies": [
+            (s.parent, s.best, s.idle, _name_of(s.search), [a.shape for a in _arrays_of(s.search)])
+            for s in state.strategies
+        ],
         "history": list(state.history[0]) if state.history else [],
     }
     rows = [list(row.values()) for row in state.history]
@@ -56,9 +61,7 @@ def dump_state(state: State, /) -> bytes:
         "rank": np.array([f.rank for f in fitness]),
         "crowding": np.array([f.crowding_dist for f in fitness]),
         **_pack_cases([p.cases for p in people]),
-        "mean": _joined([s.mean for s in state.strategies]),
-        "sigma": _joined([s.sigma for s in state.strategies]),
-        "genes": np.array([len(s.mean) for s in state.strategies], dtype=np.int64),
+        "searches": _joined([a.ravel() for s in state.strategies for a in _arrays_of(s.search)]),
         "emphasis": np.array([s.emphasis for s in state.strategies]),
         "history": np.array(rows, dtype=np.float64),
         "whole": np.array([isinstance(value, int) for value in rows[0]] if rows else []),
@@ -106,14 +109,16 @@ def _rebuild(header: dict[str, Any], arrays: Arrays) -> State:
             young_since=int(arrays["young_since"][i]), cases=cases[i],
         ))  # fmt: skip
     by_number = {i.number: i for i in people}
-    means, sigmas = (_split(arrays[name], arrays["genes"]) for name in ("mean", "sigma"))
-    strategies = [
-        Strategy(genome, parent, mean, sigma, emphasis, (best[0], best[1]), idle)
-        for genome, mean, sigma, emphasis, (parent, best, idle) in zip(
-            genomes[len(people) :], means, sigmas, arrays["emphasis"], header["strategies"],
-            strict=True,
-        )
-    ]  # fmt: skip
+    searches, strategies, begun = arrays["searches"], [], 0
+    for genome, emphasis, (parent, best, idle, method, shapes) in zip(
+        genomes[len(people) :], arrays["emphasis"], header["strategies"], strict=True
+    ):
+        parts = []
+        for shape in shapes:
+            parts.append(searches[begun : begun + math.prod(shape)].reshape(shape))
+            begun += math.prod(shape)
+        search = METHODS[method](*parts)
+        strategies.append(Strategy(genome, parent, search, emphasis, (best[0], best[1]), idle))
     history = tools.Logbook()
     kinds = [int if is_whole else float for is_whole in arrays["whole"].tolist()]
     for row in arrays["history"].tolist():
@@ -153,6 +158,14 @@ def _pack_cases(cases: Sequence[NDArray[np.float64] | None]) -> Arrays:
 
 def _unpack_cases(arrays: Arrays) -> list[NDArray[np.float64] | None]:
     return [c if len(c) else None for c in _split(arrays["cases"], arrays["case_counts"])]
+
+
+def _arrays_of(search: Search) -> list[NDArray[np.float64]]:
+    return [np.asarray(getattr(search, f.name)) for f in fields(search)]
+
+
+def _name_of(search: Search) -> str:
+    return next(name for name, method in METHODS.items() if type(search) is method)
 
 
 def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -1,10 +1,8 @@
 """Refinement: evolution strategies that move the weights of one structure.
 
 Topology is found by mutation and crossover; what weights a topology needs is a continuous
-problem, which rank-based evolution strategies solve in far fewer evaluations. This is the
-separable natural evolution strategy (SNES; Wierstra, Schaul, Glasmachers, Sun, Peters &
-Schmidhuber, "Natural evolution strategies", JMLR 15 (2014), 949-980): a mean and a step size per
-gene. Its samples are whole genomes (Lamarckian), so nothing that was learned has to be told.
+problem, which rank-based evolution strategies solve in far fewer evaluations. Their samples are
+whole genomes (Lamarckian), so nothing that was learned has to be told.
 """
 
 from __future__ import annotations
@@ -17,14 +15,14 @@ from numpy.typing import NDArray
 
 from evo.contrast import from_contrast, to_contrast
 from evo.genome import Genome, tunable
-from evo.settings import Refinement
+from evo.settings import METHODS, Refinement, Search
 from evo.space import SearchSpace
 from neuro.hashing import hash_words
 
 
 @dataclass
 class Strategy:
-    """One evolution strategy: a normal distribution over the genes of a structure.
+    """One evolution strategy at work: a distribution over the genes of a structure.
 
     Attributes
     ----------
@@ -32,8 +30,8 @@ class Strategy:
         Structure, and the genes that are not refined.
     parent : int
         Number of the individual it began at.
-    mean, sigma : ndarray of float64, shape (n,)
-        Of the distribution.
+    search : Snes or CmaEs
+        The distribution; see `evo.settings.METHODS`.
     emphasis : ndarray of float64, shape (m,)
         What each objective counts when feasible samples are ranked.
     best : tuple of float
@@ -44,8 +42,7 @@ class Strategy:
 
     genome: Genome
     parent: int
-    mean: NDArray[np.float64]
-    sigma: NDArray[np.float64]
+    search: Search
     emphasis: NDArray[np.float64]
     best: tuple[float, float] = (np.inf, np.inf)
     idle: int = 0
@@ -59,77 +56,41 @@ def begin(
     mean = genes_of(genome, space, settings)
     # On a grid, steps of less than one of its own would mostly be rounded away.
     step = max(settings.step, space.weights.step)
-    return Strategy(genome, parent, mean, np.full(len(mean), step), emphasis)
+    return Strategy(genome, parent, METHODS[settings.method].begin(mean, step), emphasis)
 
 
 def sample(
     strategy: Strategy, space: SearchSpace, settings: Refinement, rng: Generator, /
 ) -> tuple[Genome, NDArray[np.float64]]:
     """Draw a genome; also return the standard normal numbers behind it."""
-    z = rng.standard_normal(len(strategy.mean))
-    genes = strategy.mean + strategy.sigma * z
-    return with_genes(strategy.genome, space, settings, genes), z
+    z = rng.standard_normal(len(strategy.search.mean))
+    return with_genes(strategy.genome, space, settings, strategy.search.genes(z)), z
 
 
 def learn(
     strategy: Strategy, z: NDArray[np.float64], violation: NDArray[np.float64],
     loss: NDArray[np.float64], settings: Refinement, /,
 ) -> None:  # fmt: skip
-    """Move the distribution towards the better samples.
+    """Let the distribution learn from its samples, and note whether the best one is better.
 
     Parameters
     ----------
     z : ndarray of float64, shape (k, n)
         The numbers behind each sample.
     violation, loss : ndarray of float64, shape (k,)
-        Samples are ranked by violation, then by loss; equal ones share their utilities, so that
-        a plateau moves nothing.
+        Samples are ranked by violation, then by loss; equal ones count alike, so that a plateau
+        moves nothing.
     """
-    count = z.shape[1]
-    if not count:
+    if not z.shape[1]:
         strategy.idle += 1
         return
-    utility = shared_utilities(violation, loss)
-    strategy.mean, strategy.sigma = moved(strategy.mean, strategy.sigma, z, utility, settings.floor)
+    strategy.search = strategy.search.learned(z, violation, loss, floor=settings.floor)
     first = np.lexsort((loss, violation))[0]
     found = float(violation[first]), float(loss[first])
     if found < strategy.best:
         strategy.best, strategy.idle = found, 0
     else:
         strategy.idle += 1
-
-
-def moved(
-    mean: NDArray[np.float64], sigma: NDArray[np.float64], z: NDArray[np.float64],
-    utility: NDArray[np.float64], floor: float, /,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
-    """Return mean and step sizes after samples `z` (k, n) of the given utilities (k,)."""
-    count = len(mean)
-    rate = 0.5 * (3.0 + np.log(count)) / (5.0 * np.sqrt(count))
-    grown = sigma * np.exp(rate * (utility @ (z * z - 1.0)))
-    return mean + sigma * (utility @ z), np.maximum(grown, floor)
-
-
-def shared_utilities(
-    violation: NDArray[np.float64], loss: NDArray[np.float64], /
-) -> NDArray[np.float64]:
-    """Rank-based utilities that sum to 0, the mean of them for those that are equal.
-
-    Examples
-    --------
-    >>> shared_utilities(np.array([0.0, 1.0, 0.0]), np.array([5.0, 2.0, 5.0])).round(3)
-    array([ 0.167, -0.333,  0.167])
-    """
-    count = len(loss)
-    plain = np.maximum(0.0, np.log(count / 2 + 1) - np.log(np.arange(1, count + 1)))
-    plain = plain / plain.sum() - 1.0 / count
-    order = np.lexsort((loss, violation))
-    rows = np.stack([violation, loss], axis=1)[order]
-    group = np.concatenate([[0], np.cumsum((rows[1:] != rows[:-1]).any(axis=1))])
-    mean = np.bincount(group, plain) / np.bincount(group)
-    utility = np.empty(count)
-    utility[order] = mean[group]
-    return utility
 
 
 def genes_of(genome: Genome, space: SearchSpace, settings: Refinement, /) -> NDArray[np.float64]:

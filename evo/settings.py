@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from evo import operators, selection
+from evo.cma import CmaEs
+from evo.snes import Snes
 from neuro.errors import wrong
 from neuro.specs import flag, lookup, real, whole
+
+Search = Snes | CmaEs
+METHODS: Mapping[str, type[Search]] = MappingProxyType({"snes": Snes, "cma-es": CmaEs})
+"""Distributions that an evolution strategy can learn."""
 
 
 @dataclass(frozen=True)
 class Refinement:
     """Weight refinement: how many offspring are samples of evolution strategies, and theirs steps.
 
-    A share of the offspring does not come from mutation and crossover but from separable natural
-    evolution strategies (see `evo.refine`), each of which moves the weights of one structure.
+    A share of the offspring does not come from mutation and crossover but from evolution
+    strategies (see `evo.refine`), each of which moves the weights of one structure.
     Their samples are individuals like all others: they count as evaluations and may survive.
 
     Parameters
     ----------
     share : float
         Share of the offspring; 0 switches refinement off.
+    method : {"snes", "cma-es"}
+        What strategies learn: a step size per gene, in few evaluations, or a covariance matrix,
+        which gets further where genes depend on each other.
     samples : int
         Offspring of each strategy in a generation; there are as many strategies as fit.
     step : float
@@ -42,6 +52,7 @@ class Refinement:
     """
 
     share: float = 0.0
+    method: str = "snes"
     samples: int = 12
     step: float = 0.2
     floor: float = 0.02
@@ -52,6 +63,7 @@ class Refinement:
 
     def __post_init__(self) -> None:
         real(self.share, "share", 0.0, 1.0)
+        lookup(METHODS, self.method, "method")
         whole(self.samples, "samples", 2, 100_000)
         real(self.step, "step", 1e-9, 1e9)
         real(self.floor, "floor", 0.0, 1e9)

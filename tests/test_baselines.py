@@ -6,17 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evo import decode
 from evo.operators import random_genome
+from evo.snes import utilities
 from experiments.baselines import BASELINES, linear_policy, neat_python, random_guessing, snes_fixed
 from experiments.baselines import rate_kernel as kernels
 from experiments.baselines.contract import attempt
 from experiments.baselines.linear_policy import linear
 from experiments.baselines.rate_network import RateNetwork
-from experiments.baselines.snes import SnesSettings, climb, utilities
+from experiments.baselines.snes import SnesSettings, climb
 from experiments.baselines.spiking import Spiking, spiking
 from experiments.config import resolve
 from fitness import OBJECTIVES, TASKS, Evaluator, aggregate_scores, play
@@ -152,25 +151,6 @@ def test_random_guessing_begins_where_evolution_does(played):
 # SNES
 
 
-def test_utilities_by_hand():
-    # max(0, ln 3 - ln k) for k = 1..4: ln 3, ln 1.5, 0, 0; over their sum ln 4.5, minus 1 / 4.
-    first, second = np.log(3) / np.log(4.5) - 0.25, np.log(1.5) / np.log(4.5) - 0.25
-    assert utilities([3.0, 9.0, 1.0, 7.0]) == pytest.approx([-0.25, first, -0.25, second])
-    tied = (first + second) / 2
-    assert utilities([3.0, 9.0, 1.0, 9.0]) == pytest.approx([-0.25, tied, -0.25, tied])
-    assert utilities([4.0] * 5) == pytest.approx([0.0] * 5, abs=1e-15)
-
-
-@given(st.lists(st.integers(-9, 9), min_size=2, max_size=30), st.randoms(use_true_random=False))
-def test_utilities_follow_ranks_alone(scores, order):
-    given_ = utilities(scores)
-    assert given_.sum() == pytest.approx(0.0, abs=1e-12)
-    assert utilities([3.0 * s**3 + 1.0 for s in scores]) == pytest.approx(given_)
-    places = list(range(len(scores)))
-    order.shuffle(places)
-    assert utilities([scores[i] for i in places]) == pytest.approx(given_[places])
-
-
 def test_one_generation_by_hand():
     seen = []
 
@@ -191,7 +171,7 @@ def test_one_generation_by_hand():
     rate = (3 + np.log(2)) / (5 * np.sqrt(2))
     for points in (np.array(seen[:4]), np.array(seen[4:])):
         s = (points - expected) / sigma
-        u = utilities(points[:, 0])
+        u = utilities(np.zeros(len(points)), -points[:, 0])
         expected = expected + sigma * sum(u[k] * s[k] for k in range(4))
         sigma = sigma * np.exp(rate / 2 * sum(u[k] * (s[k] ** 2 - 1) for k in range(4)))
     assert mean == pytest.approx(expected)

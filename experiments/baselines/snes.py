@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from evo.refine import moved, shared_utilities
+from evo.snes import Snes
 from neuro.specs import real, whole
 
 
@@ -44,21 +44,6 @@ class SnesSettings:
         whole(self.patience, "patience", 1, 10**9)
         if self.population is not None:
             whole(self.population, "population", 2, 10**6)
-
-
-def utilities(scores: ArrayLike, /) -> NDArray[np.float64]:
-    """Weigh points by the rank of their scores, more being better; the sum is 0.
-
-    Points with equal scores share what their ranks are worth. Otherwise chance would lead where
-    all are alike, as they are on a plateau.
-
-    Examples
-    --------
-    >>> utilities([5.0, 7.0, 7.0, 1.0]).round(3)
-    array([-0.25,  0.25,  0.25, -0.25])
-    """
-    scores = np.asarray(scores, dtype=np.float64)
-    return shared_utilities(np.zeros(len(scores)), -scores)
 
 
 def climb(
@@ -93,12 +78,12 @@ def climb(
     """
     d = len(mean)
     count = settings.population or 4 + int(3 * np.log(d))
-    step = np.full(d, settings.step)
+    search = Snes.begin(mean, settings.step)
     best, stalled = -np.inf, 0
     while stalled < settings.patience:
         noise = rng.standard_normal((count, d))
-        scores = [evaluate(mean + step * row) for row in noise]
-        mean, step = moved(mean, step, noise, utilities(scores), settings.floor)
+        scores = np.array([evaluate(search.genes(row)) for row in noise])
+        search = search.learned(noise, np.zeros(count), -scores, floor=settings.floor)
         stalled = 0 if max(scores) > best else stalled + 1
-        best = max(best, *scores)
-    return mean, step
+        best = max(best, scores.max())
+    return search.mean, search.sigma
