@@ -247,8 +247,6 @@ class _Run:
         state.population = [again[i.number] for i in state.population]
         state.archive = update_archive([], [again[i.number] for i in state.archive],
                                        self.settings.archive)  # fmt: skip
-        for strategy in state.strategies:
-            strategy.best = (np.inf, np.inf)  # what counts is how it does now
 
     def register(self, state: State, children: list[Child], newcomers: list[Individual]) -> None:
         """Number the newcomers, and note where they come from and how old their structures are."""

@@ -113,13 +113,15 @@ def test_refinement_takes_its_share_of_the_offspring():
     assert not off.strategies
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("refresh", [0, 2])
-def test_going_on_from_any_generation_ends_the_same(refresh):
+def test_going_on_from_any_generation_ends_the_same(refresh, method):
     def evaluate(networks, epoch=0):
         measured = toy(networks)
         return measured._replace(objectives=measured.objectives + epoch)
 
-    settings_ = replace(REFINED, refresh=refresh)
+    refinement = replace(REFINED.refine, method=method)
+    settings_ = replace(REFINED, refresh=refresh, refine=refinement)
     kept = []
     options = {"settings": settings_, "seed": 3}
     whole = evolve(evaluate, SPACE, SPECS, callback=lambda s: kept.append(dump_state(s)), **options)
@@ -188,15 +190,17 @@ def test_budgets(changes, why):
         assert parts <= result.state.history[0].keys()
 
 
-def test_a_worse_start_is_left_for_a_new_one_when_a_strategy_stalls():
-    """On a plateau every strategy ends after its patience."""
+@pytest.mark.parametrize("refresh", [0, 1])
+def test_a_worse_start_is_left_for_a_new_one_when_a_strategy_stalls(refresh):
+    """On a plateau every strategy ends after its patience, however short epochs are."""
 
-    def plateau(networks):
+    def plateau(networks, epoch=0):
         measured = toy(networks)
         flat = np.zeros_like(measured.objectives)
         return measured._replace(objectives=flat, violation=np.ones(len(networks)))
 
-    settings_ = replace(REFINED, refine=Refinement(share=0.8, samples=8, patience=1, restart=1.0))
+    refinement = Refinement(share=0.8, samples=8, patience=1, restart=1.0)
+    settings_ = replace(REFINED, refine=refinement, refresh=refresh)
     state = evolve(plateau, SPACE, SPECS, settings_, seed=3).state
     assert sum(row["tried_restart"] for row in state.history) >= 8 * 4
 
