@@ -35,6 +35,7 @@ from neuro.simulate import (
     simulate,
     simulate_copies,
 )
+from neuro.subnetworks import subnetworks
 from neuro.twin import Twin, simulate_twin
 
 __all__ = [
@@ -42,5 +43,5 @@ __all__ = [
     "FirstToSpike", "FlipFlop", "HighestPotential", "InputError", "LaneController", "Latency",
     "Network", "Population", "Potential", "Rate", "Readout", "Recording", "SpikeRate", "Twin",
     "WinnerTakesAll", "golden_copies", "load", "prune", "same_network", "save", "simulate",
-    "simulate_copies", "simulate_twin",
+    "simulate_copies", "simulate_twin", "subnetworks",
 ]  # fmt: skip
