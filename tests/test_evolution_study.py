@@ -64,8 +64,23 @@ def test_a_mirrored_front_goes_on_without_a_mirror(monkeypatch):
     row = control.measure("tennlab-easy/tardigrade/21")
     assert row["evaluations"] > begun.state.evaluations
     assert row["env_steps"] > 1_000_000
-    monkeypatch.setattr(control, "FREED", ())
+    monkeypatch.setattr(control, "FURTHER", {})
     assert control.measure("tennlab-easy/tardigrade/21")["env_steps"] == begun.state.steps
+
+
+def test_what_is_left_of_a_network_goes_on(monkeypatch):
+    few = {
+        "evolution.steps": 300_000, "evolution.population": 20, "objectives.starts": 2,
+        "validation.episodes": 2, "report.episodes": 2, "report.draws": 2,
+    }  # fmt: skip
+    monkeypatch.setattr(control, "SETTINGS", {"tennlab-hard": few})
+    changes, synapses = control.FURTHER["tennlab-hard"]
+    further = control.Further({**changes, **few}, synapses)
+    monkeypatch.setattr(control, "FURTHER", {"tennlab-hard": further})
+    found = control._run("tennlab-hard", {**few, "run.seed": 21})
+    done = control._go_on("tennlab-hard", {**few, "run.seed": 21}, found)
+    assert max(len(n.synapses) + len(n.input_synapses) for n in found.networks) > synapses
+    assert max(len(n.synapses) + len(n.input_synapses) for n in done.networks) <= synapses
 
 
 def test_the_lander_learns_without_one_thing_at_a_time(monkeypatch):

@@ -6,6 +6,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from evo import State, encode, evolve
 from experiments.config import Config, resolve
 from experiments.run_directory import objective_specs, smallest_solving, write_results
 from fitness import CompiledTask, episode_seeds, play, play_gymnasium
-from neuro import Network, load
+from neuro import Network, load, subnetworks
 
 SEEDS = range(21, 26)
 EPISODES = 100
@@ -52,8 +53,36 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
     "tennlab-hard": {},
     "tennlab-hardest": {},
 })  # fmt: skip
-FREED = ("tennlab-easy",)
-"""Tasks in which the front goes on without a mirror, with the same budget: pairs may part."""
+
+
+class Further(NamedTuple):
+    """How a front goes on.
+
+    Attributes
+    ----------
+    changes : mapping of str to value
+        Settings that differ from those the front was found with.
+    synapses : int, optional
+        Go on from what is left of the smallest solving network with so few synapses, and not from
+        the front; no network has more.
+    """
+
+    changes: Mapping[str, Any]
+    synapses: int | None = None
+
+
+FURTHER: Mapping[str, Further] = MappingProxyType({
+    "tennlab-easy": Further({"space.mirrored": False}),  # one of a pair may go
+    "tennlab-hard": Further({
+        "space.mirrored": False, "objectives.names": ["score", "size"], "objectives.starts": 24,
+        "objectives.feasible": 1.3, "evolution.steps": 500_000_000, "evolution.population": 60,
+        "evolution.generations": 1_000_000, "evolution.refresh": 20, "evolution.refine.share": 0.8,
+        "evolution.refine.method": "cma-es", "evolution.refine.neurons": True,
+        "evolution.refine.samples": 16, "evolution.refine.patience": 25,
+        "evolution.refine.restart": 0.1, "validation.episodes": 200,
+    }, synapses=6),
+})  # fmt: skip
+"""Tasks in which what was found is tried with less."""
 PUBLISHED: Mapping[str, tuple[float, str]] = MappingProxyType(
     {
         "mountain-car": (-100.85, "DQN"),
@@ -83,8 +112,8 @@ def measure(run: str) -> dict[str, Any]:
     begun = time.perf_counter()
     found = _run(name, changes)
     done = [found]
-    if name in FREED:
-        done.append(_run(name, {**changes, "space.mirrored": False}, found.networks))
+    if name in FURTHER:
+        done.append(_go_on(name, changes, found))
     rows = [row for each in done for row in each.rows]
     networks = [network for each in done for network in each.networks]
     best = max(range(len(rows)), key=lambda i: rows[i]["score_validation"])
@@ -126,6 +155,18 @@ def _run(name: str, changes: Mapping[str, Any], networks: Sequence[Network] = ()
     with tempfile.TemporaryDirectory() as folder:
         rows = write_results(Path(folder), config, state)
         return _Found(config, state, rows, [load(Path(folder) / row["file"]) for row in rows])
+
+
+def _go_on(name: str, changes: Mapping[str, Any], found: _Found) -> _Found:
+    """Evolve with less, as `FURTHER` says."""
+    other, synapses = FURTHER[name]
+    changes = {**changes, **other}
+    if synapses is None:
+        return _run(name, changes, found.networks)
+    small = smallest_solving(found.rows, found.config.task.solved_at) or found.rows[0]
+    fewer = subnetworks(found.networks[found.rows.index(small)], synapses)
+    networks = list(islice(fewer, changes["evolution.population"]))
+    return _run(name, {**changes, "space.synapse_limit": synapses}, networks)
 
 
 def _elsewhere(network: Network, config: Config) -> float | str:
