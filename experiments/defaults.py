@@ -109,12 +109,10 @@ _DENSE: Settings = MappingProxyType(
 )
 
 # Scales are what matters close to the ground, not what is seen when falling at random. With smaller
-# steps, or a single strategy, the search may stop at hovering; with fewer starts it does not tell
-# skill from luck.
+# steps, or a single strategy, the search may stop at hovering.
 _LANDER: Settings = MappingProxyType({
     "encoder.scale": [1.0, 1.5, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0],
     "encoder.center": [0.0] * 8,
-    "readout.name": "highest-potential",
     "space.mirrored": True,
     "space.reset": "subtract",
     "space.density": 1.0,
@@ -126,10 +124,11 @@ _LANDER: Settings = MappingProxyType({
     "evolution.steps": 5_000_000,
     "evolution.refresh": 10,
     "evolution.refine.share": 0.75,
+    "evolution.refine.method": "cma-es",
     "evolution.refine.samples": 12,
     "evolution.refine.step": 0.15,
     "evolution.refine.patience": 60,
-    "objectives.starts": 16,
+    "objectives.starts": 8,
     "validation.episodes": 50,
 })  # fmt: skip
 
