@@ -84,7 +84,8 @@ FURTHER: Mapping[str, Further] = MappingProxyType({
         "evolution.generations": 1_000_000, "evolution.refresh": 20, "evolution.refine.share": 0.8,
         "evolution.refine.method": "cma-es", "evolution.refine.neurons": True,
         "evolution.refine.samples": 16, "evolution.refine.patience": 25,
-        "evolution.refine.restart": 0.1, "validation.episodes": 200,
+        "evolution.refine.restart": 0.1, "space.delay_limit": 20, "space.weight_limit": 6.0,
+        "validation.episodes": 200,
     }, synapses=6),
 })  # fmt: skip
 """Tasks in which what was found is tried with less."""
