@@ -177,7 +177,8 @@ def _lander(rows: Rows) -> str:
             *(_median(r[k] for r in mine) for k in ("evaluations", "seconds")),
         ])  # fmt: skip
     title = f"## LunarLander after {lander.STEPS:,} steps, without one idea at a time"
-    return f"{title}\n\n" + _table(head, body)
+    what = "Beginning with networks that have hidden neurons; those of the default run have none."
+    return f"{title}\n\n{what}\n\n" + _table(head, body)
 
 
 def _by_method(rows: Rows) -> dict[str, Rows]:
