@@ -72,7 +72,7 @@ def default_tables(task: Task) -> Tables:
             "episodes": 1,
             "aggregate": "mean",
         },
-        "validation": {"episodes": 50, "draws": 100},
+        "validation": {"episodes": 50, "draws": 100, "nearest": 10},
         "report": {"episodes": 100, "draws": 200},
     }  # fmt: skip
 
@@ -356,6 +356,7 @@ def _build(tables: Tables) -> Config:
     for section in ("validation", "report"):
         whole(tables[section]["episodes"], f"{section}.episodes", 1, 1_000_000)
         whole(tables[section]["draws"], f"{section}.draws", 0, 1_000_000)
+    whole(tables["validation"]["nearest"], "validation.nearest", 1, 1_000_000)
     evaluator = _section("objectives", lambda: Evaluator(
         task, seed, starts=tables["objectives"]["starts"], draws=faults["draws"],
         each=faults["episodes"],

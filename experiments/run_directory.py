@@ -152,15 +152,16 @@ def final_front(config: Config, state: State) -> list[tuple[Individual, Individu
 
     The feasible individuals of the last population and of the archive are measured again, with
     the purpose "validation", and those that no other dominates make the front: best score first,
-    then resilience, then size. Where nobody was feasible, the front is chosen among the ten that
-    came nearest. Held-out results play no part in it.
+    then resilience, then size. Where nobody was feasible, the front is chosen among those that
+    came nearest, ``validation.nearest`` of them. Held-out results play no part in it.
 
     Returns
     -------
     list of (Individual, Individual, Network)
         As trained, as validated, and the pruned network; at least one.
     """
-    nearest = sorted(state.found, key=lambda i: i.fitness.violation)[:10]
+    nearest = sorted(state.found, key=lambda i: i.fitness.violation)
+    nearest = nearest[: config.tables["validation"]["nearest"]]
     trained = distinct([i for i in state.found if i.feasible] or nearest)
     networks = [prune(decode(i.genome, config.space)) for i in trained]
     measured = config.validation()(networks)

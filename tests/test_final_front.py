@@ -64,21 +64,22 @@ def test_where_validation_fails_everybody_the_best_of_them_is_kept():
     assert front[0][1].fitness.violation <= everybody.violation.min()
 
 
-def test_where_nobody_is_feasible_the_nearest_is_kept():
-    config, state = evolved(("objectives.feasible", 5.0))
+@pytest.mark.parametrize("count", [10, 16])
+def test_where_nobody_is_feasible_the_nearest_is_kept(count):
+    config, state = evolved(("objectives.feasible", 5.0), ("validation.nearest", count))
     front = final_front(config, state)
     assert len(front) == 1
     trained, validated, _ = front[0]
     assert not trained.feasible
-    nearest = sorted(i.fitness.violation for i in state.population)[:10]
+    nearest = sorted(i.fitness.violation for i in state.population)[:count]
     assert trained.fitness.violation <= nearest[-1]
-    # It is the best of ten on validation, not the luckiest in training.
-    tenth = sorted(state.population, key=lambda i: i.fitness.violation)[:10]
-    measured = config.validation()([prune(decode(i.genome, config.space)) for i in tenth])
+    # It is the best of them on validation, not the luckiest in training.
+    nearest = sorted(state.population, key=lambda i: i.fitness.violation)[:count]
+    measured = config.validation()([prune(decode(i.genome, config.space)) for i in nearest])
     assert validated.fitness.violation == measured.violation.min()
 
 
-@pytest.mark.parametrize("key", ["validation.episodes", "report.draws"])
+@pytest.mark.parametrize("key", ["validation.episodes", "report.draws", "validation.nearest"])
 def test_amounts_are_checked(key):
     with pytest.raises(ValueError, match=rf"^{key}: expected a whole number"):
         resolve("cartpole", [(key, -1)])

@@ -45,7 +45,8 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType({
         "evolution.evaluations": 120_000, "evolution.refresh": 10, "evolution.refine.share": 0.8,
         "evolution.refine.method": "cma-es", "evolution.refine.samples": 40,
         "evolution.refine.step": 0.15, "evolution.refine.patience": 60,
-        "evolution.refine.restart": 1.0, "validation.episodes": 2000, "report.episodes": 1000,
+        "evolution.refine.restart": 1.0, "validation.episodes": 2000, "validation.nearest": 100,
+        "report.episodes": 1000,
     },
     "pendulum": _SCORE_FIRST,
     # Hidden neurons, and one strategy that never ends; the default run does without.
