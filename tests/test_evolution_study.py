@@ -81,6 +81,10 @@ def test_what_is_left_of_a_network_goes_on(monkeypatch):
     done = control._go_on("tennlab-hard", {**few, "run.seed": 21}, found)
     assert max(len(n.synapses) + len(n.input_synapses) for n in found.networks) > synapses
     assert max(len(n.synapses) + len(n.input_synapses) for n in done.networks) <= synapses
+    # The best network may be one of these, which were not measured under faults.
+    monkeypatch.setattr(control, "_run", lambda *_: done)
+    monkeypatch.setattr(control, "_go_on", lambda *_: done)
+    assert control.measure("tennlab-hard/tardigrade/21")["resilience_held_out"] == ""
 
 
 def test_the_lander_learns_without_one_thing_at_a_time(monkeypatch):

@@ -130,7 +130,7 @@ def measure(run: str) -> dict[str, Any]:
         "task": name, "method": "tardigrade", "seed": int(seed),
         "score_held_out": row["score_held_out"],
         "score_elsewhere": _elsewhere(network, found.config),
-        "resilience_held_out": row["resilience_held_out"],
+        "resilience_held_out": row.get("resilience_held_out", ""),
         "neurons": row["neurons"], "synapses": row["synapses"],
         "smallest_solving": f"{small['neurons']} + {small['synapses']}" if small else "",
         "its_score": small["score_held_out"] if small else "",
