@@ -6,7 +6,7 @@ Hansen, "The CMA evolution strategy: a tutorial", arXiv:1604.00772 (2016), with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -75,7 +75,7 @@ class CmaEs:
         """The symmetric square root of the covariance: the one that is unique."""
         value, vector = np.linalg.eigh(self.covariance)
         # Rounding can make the least ones negative.
-        value = np.maximum(value, 1e-14 * value[-1])
+        value = np.maximum(value, 1e-14 * value.max(initial=0.0))
         root: NDArray[np.float64] = (vector * np.sqrt(value)) @ vector.T
         return root
 
@@ -95,9 +95,10 @@ class CmaEs:
             Least root mean square of the genes' standard deviations.
         """
         weight = weights(violation, loss)
-        if (weight == weight[0]).all():
-            return self
         n = len(self.mean)
+        if (weight == weight[0]).all():
+            least = floor / np.sqrt(np.trace(self.covariance) / n)
+            return replace(self, step=np.maximum(self.step, least))
         # How many samples the weighted mean is worth; all rates follow from it.
         worth = 1.0 / np.sum(weight**2)
         path_rate = 4.0 / (n + 4.0)
@@ -125,7 +126,12 @@ class CmaEs:
         covariance = keep * self.covariance + rank_one * np.outer(path, path)
         covariance = covariance + rank_mu * (steps.T * weight) @ steps
         step = self.step * np.exp((length - 1.0) * step_rate / damping)
-        least = floor / np.sqrt(np.trace(covariance) / n)
+        # Step and covariance only mean something together, and at the floor they drift apart.
+        spread = np.sqrt(np.trace(covariance) / n)
+        if not 1e-3 < spread < 1e3:
+            covariance, path, step = covariance / spread**2, path / spread, step * spread
+            spread = 1.0
+        least = floor / spread
         return CmaEs(
             self.mean + self.step * change, np.maximum(step, least),
             (covariance + covariance.T) / 2.0, path, step_path, age,

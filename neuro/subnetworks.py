@@ -16,7 +16,7 @@ from neuro.specs import whole
 
 
 def subnetworks(network: Network, synapses: int, /) -> Iterator[Network]:
-    """Yield the networks that keep so many of a network's synapses, and whatever these need.
+    """Find the networks that keep so many of a network's synapses, and whatever these need.
 
     Those of which pruning would leave fewer synapses are left out. They behave otherwise than the
     network does; evolution may begin with them and find what they lack.
@@ -26,6 +26,11 @@ def subnetworks(network: Network, synapses: int, /) -> Iterator[Network]:
     network : Network
     synapses : int
         How many are kept, input synapses included.
+
+    Raises
+    ------
+    InputError
+        `synapses` is not a whole number from 1; at once, not when the first one is asked for.
 
     Examples
     --------
@@ -37,9 +42,13 @@ def subnetworks(network: Network, synapses: int, /) -> Iterator[Network]:
     >>> [small.synapses.pre.tolist() for small in subnetworks(chain, 1)]
     [[0]]
     """
+    whole(synapses, "synapses", 1, 1_000_000)
+    return _subnetworks(network, synapses)
+
+
+def _subnetworks(network: Network, synapses: int) -> Iterator[Network]:
     inside, outside = network.synapses, network.input_synapses
     count = len(inside)
-    whole(synapses, "synapses", 1, 1_000_000)
     for chosen in combinations(range(count + len(outside)), synapses):
         kept = np.array(chosen)
         small = prune(replace(

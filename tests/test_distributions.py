@@ -77,9 +77,32 @@ def test_violation_comes_before_loss(method):
 @each
 def test_steps_do_not_fall_below_the_floor(method):
     been = search(method, lambda x: (x**2).sum(axis=1), floor=0.05)
-    spread = [np.sqrt(np.mean(d.sigma**2)) for d in been]
+    least = {"snes": np.min, "cma-es": lambda sigma: np.sqrt(np.mean(sigma**2))}[method]
+    spread = [least(d.sigma) for d in been]
     assert min(spread) >= 0.05 * (1.0 - 1e-12)
     assert min(spread) < 0.06  # or the floor has not been met
+
+
+@each
+def test_a_plateau_does_not_keep_steps_below_the_floor(method):
+    *_, last = search(method, lambda x: np.zeros(len(x)), generations=2, step=0.005, floor=0.02)
+    assert last.sigma == pytest.approx(0.02)
+
+
+@each
+@pytest.mark.parametrize("samples", [2, 3, 100])
+@pytest.mark.parametrize("genes", [1, 2, 30])
+@pytest.mark.parametrize("floor", [0.0, 0.02])
+def test_stays_finite_for_long(method, genes, samples, floor):
+    been = search(
+        method, lambda x: (x**2).sum(axis=1), genes=genes, samples=samples, generations=1000,
+        floor=floor,
+    )  # fmt: skip
+    for field in fields(been[-1]):
+        assert np.isfinite(getattr(been[-1], field.name)).all(), field.name
+    assert np.isfinite(been[-1].genes(np.ones(genes))).all()
+    if floor:
+        assert np.sqrt(np.mean(been[-1].sigma ** 2)) < 0.1
 
 
 @each

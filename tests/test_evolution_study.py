@@ -78,7 +78,13 @@ def test_what_is_left_of_a_network_goes_on(monkeypatch):
     further = control.Further({**changes, **few}, synapses)
     monkeypatch.setattr(control, "FURTHER", {"tennlab-hard": further})
     found = control._run("tennlab-hard", {**few, "run.seed": 21})
+    begun = []
+    run = control._run
+    monkeypatch.setattr(control, "_run", lambda *given: begun.append(given) or run(*given))
     done = control._go_on("tennlab-hard", {**few, "run.seed": 21}, found)
+    sizes = [len(n.synapses) + len(n.input_synapses) for n in begun[0][2]]
+    assert sizes
+    assert sizes == [synapses] * len(sizes)
     assert max(len(n.synapses) + len(n.input_synapses) for n in found.networks) > synapses
     assert max(len(n.synapses) + len(n.input_synapses) for n in done.networks) <= synapses
     # The best network may be one of these, which were not measured under faults.

@@ -56,11 +56,13 @@ def test_infinite_time_constants_stay_infinite():
 
 
 @settings(max_examples=30)
-@given(scale=st.floats(0.0, 1e300), seed=st.integers(0, 100))
-def test_samples_stay_in_the_search_space(scale, seed):
+@given(scale=st.floats(0.0, 1e300), seed=st.integers(0, 100), method=st.sampled_from([*METHODS]))
+def test_samples_stay_in_the_search_space(scale, seed, method):
     first, rng = genome(seed), np.random.default_rng(seed)
-    strategy = refine.begin(first, 0, SPACE, GENES, np.ones(3))
-    strategy.search = replace(strategy.search, sigma=strategy.search.sigma * scale)
+    strategy = refine.begin(first, 0, SPACE, replace(GENES, method=method), np.ones(3))
+    width = {"snes": "sigma", "cma-es": "step"}[method]
+    wide = getattr(strategy.search, width) * scale
+    strategy.search = replace(strategy.search, **{width: wide})
     sampled, z = refine.sample(strategy, SPACE, GENES, rng)
     assert len(z) == len(strategy.search.mean)
     assert np.abs(sampled.weight).max() <= SPACE.weight_limit
@@ -82,6 +84,17 @@ def test_a_strategy_finds_the_weights_of_a_sphere(method):
         z = np.array([z for _, z in drawn])
         refine.learn(strategy, z, np.zeros(12), loss, settings_)
     assert np.abs(strategy.search.mean - goal).max() < 1e-3
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_is_learned_where_there_are_no_genes(method):
+    bare = genome().keep_synapses(np.zeros(len(genome().pre), dtype=bool))
+    settings_ = Refinement(method=method)
+    strategy = refine.begin(bare, 0, SPACE, settings_, np.ones(1))
+    sampled, z = refine.sample(strategy, SPACE, settings_, np.random.default_rng(0))
+    assert len(sampled.pre) == 0 == len(z)
+    refine.learn(strategy, np.empty((4, 0)), np.zeros(4), np.arange(4.0), settings_)
+    assert strategy.idle == 1
 
 
 def test_idleness_is_counted():
