@@ -43,7 +43,7 @@ def dump_state(state: State, /) -> bytes:
         "refined": sorted(state.refined),
         "lineage": [list(birth) for birth in state.lineage.values()],
         "strategies": [
-            (s.parent, s.best, s.idle, _name_of(s.search), [a.shape for a in _arrays_of(s.search)])
+            (s.parent, s.best, s.idle, s.search.name, [a.shape for a in _arrays_of(s.search)])
             for s in state.strategies
         ],
         "history": list(state.history[0]) if state.history else [],
@@ -109,15 +109,13 @@ def _rebuild(header: dict[str, Any], arrays: Arrays) -> State:
             young_since=int(arrays["young_since"][i]), cases=cases[i],
         ))  # fmt: skip
     by_number = {i.number: i for i in people}
-    searches, strategies, begun = arrays["searches"], [], 0
+    sizes = [math.prod(shape) for *_, shapes in header["strategies"] for shape in shapes]
+    parts = iter(_split(arrays["searches"], np.array(sizes)))
+    strategies = []
     for genome, emphasis, (parent, best, idle, method, shapes) in zip(
         genomes[len(people) :], arrays["emphasis"], header["strategies"], strict=True
     ):
-        parts = []
-        for shape in shapes:
-            parts.append(searches[begun : begun + math.prod(shape)].reshape(shape))
-            begun += math.prod(shape)
-        search = METHODS[method](*parts)
+        search = METHODS[method](*(next(parts).reshape(shape) for shape in shapes))
         strategies.append(Strategy(genome, parent, search, emphasis, (best[0], best[1]), idle))
     history = tools.Logbook()
     kinds = [int if is_whole else float for is_whole in arrays["whole"].tolist()]
@@ -162,10 +160,6 @@ def _unpack_cases(arrays: Arrays) -> list[NDArray[np.float64] | None]:
 
 def _arrays_of(search: Search) -> list[NDArray[np.float64]]:
     return [np.asarray(getattr(search, f.name)) for f in fields(search)]
-
-
-def _name_of(search: Search) -> str:
-    return next(name for name, method in METHODS.items() if type(search) is method)
 
 
 def _joined(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

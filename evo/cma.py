@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class CmaEs:
     array([3., 3.])
     """
 
+    name: ClassVar[str] = "cma-es"
     mean: NDArray[np.float64]
     step: NDArray[np.float64]
     covariance: NDArray[np.float64]
@@ -97,8 +99,7 @@ class CmaEs:
         weight = weights(violation, loss)
         n = len(self.mean)
         if (weight == weight[0]).all():
-            least = floor / np.sqrt(np.trace(self.covariance) / n)
-            return replace(self, step=np.maximum(self.step, least))
+            return replace(self, step=_floored(self.step, self.covariance, floor))
         # How many samples the weighted mean is worth; all rates follow from it.
         worth = 1.0 / np.sum(weight**2)
         path_rate = 4.0 / (n + 4.0)
@@ -109,9 +110,10 @@ class CmaEs:
         damping = 1.0 + 2.0 * max(0.0, np.sqrt((worth - 1.0) / (n + 1.0)) - 1.0) + step_rate
 
         age = self.age + 1
-        change = self.root @ (weight @ z)
+        better = weight @ z
+        change = self.root @ better
         step_path = (1.0 - step_rate) * self.step_path
-        step_path = step_path + np.sqrt(step_rate * (2.0 - step_rate) * worth) * (weight @ z)
+        step_path = step_path + np.sqrt(step_rate * (2.0 - step_rate) * worth) * better
         expected = np.sqrt(n) * (1.0 - 1.0 / (4.0 * n) + 1.0 / (21.0 * n**2))
         length = np.linalg.norm(step_path) / expected
         settled = np.sqrt(1.0 - (1.0 - step_rate) ** (2.0 * age))
@@ -127,15 +129,26 @@ class CmaEs:
         covariance = covariance + rank_mu * (steps.T * weight) @ steps
         step = self.step * np.exp((length - 1.0) * step_rate / damping)
         # Step and covariance only mean something together, and at the floor they drift apart.
-        spread = np.sqrt(np.trace(covariance) / n)
+        spread = _spread(covariance)
         if not 1e-3 < spread < 1e3:
             covariance, path, step = covariance / spread**2, path / spread, step * spread
-            spread = 1.0
-        least = floor / spread
         return CmaEs(
-            self.mean + self.step * change, np.maximum(step, least),
+            self.mean + self.step * change, _floored(step, covariance, floor),
             (covariance + covariance.T) / 2.0, path, step_path, age,
         )  # fmt: skip
+
+
+def _spread(covariance: NDArray[np.float64]) -> np.float64:
+    """Root mean square of the genes' standard deviations, in steps."""
+    spread: np.float64 = np.sqrt(np.trace(covariance) / len(covariance))
+    return spread
+
+
+def _floored(
+    step: NDArray[np.float64], covariance: NDArray[np.float64], floor: float
+) -> NDArray[np.float64]:
+    floored: NDArray[np.float64] = np.maximum(step, floor / _spread(covariance))
+    return floored
 
 
 def weights(violation: NDArray[np.float64], loss: NDArray[np.float64], /) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from neuro.errors import wrong
 from neuro.specs import flag, lookup, real, whole
 
 Search = Snes | CmaEs
-METHODS: Mapping[str, type[Search]] = MappingProxyType({"snes": Snes, "cma-es": CmaEs})
+METHODS: Mapping[str, type[Search]] = MappingProxyType({cls.name: cls for cls in (Snes, CmaEs)})
 """Distributions that an evolution strategy can learn."""
 
 

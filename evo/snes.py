@@ -7,6 +7,7 @@ Wierstra, Schaul, Glasmachers, Sun, Peters & Schmidhuber, "Natural evolution str
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ class Snes:
     array([3., 3., 3., 3.])
     """
 
+    name: ClassVar[str] = "snes"
     mean: NDArray[np.float64]
     sigma: NDArray[np.float64]
 
